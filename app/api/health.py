@@ -1,0 +1,81 @@
+"""Whether the process lives, whether it can serve, and what it has done: for those who run it."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from app.api.door import door_of, shown
+from app.api.problems import PROBLEM_TYPES
+from app.api.schemas.answers import Health
+from app.database import migrate
+from app.operations.follow import lagging
+from app.operations.house import House
+from app.operations.tick import oldest_due
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez", responses={200: {"model": Health}}, response_model=None)
+async def livez() -> Response:
+    """The process answers; nothing else is asked."""
+    return shown({"status": "live"})
+
+
+@router.get("/readyz", responses={200: {"model": Health}, 503: {"model": Health}}, response_model=None)
+def readyz(request: Request) -> Response:
+    """The database can be read and has the right schema, the writer works; with the lags that a watcher wants."""
+    house = door_of(request).house
+    checks: dict[str, Any] = {"writer": "ok" if house.writer.alive else "stopped"}
+    try:
+        checks |= _database(house)
+    except SQLAlchemyError:
+        checks["database"] = "unavailable"
+    healthy = checks.get("database") == "ok" and checks["writer"] == "ok" and checks.get("migrations") == "ok"
+    body = {"status": "ready" if healthy else "unavailable", **checks}
+    headers = {} if healthy else dict(PROBLEM_TYPES["unavailable"].headers)
+    return shown(body, 200 if healthy else 503, headers)
+
+
+@router.get("/metrics", response_model=None)
+def metrics(request: Request) -> Response:
+    """The same for Prometheus."""
+    house = door_of(request).house
+    registry = CollectorRegistry()
+    counts = house.writer.counts
+    for name, meaning, value in (
+        ("forewarn_commands_total", "Commands carried out.", counts.commands),
+        ("forewarn_commands_refused_total", "Commands refused by a rule.", counts.refused),
+        ("forewarn_commands_failed_total", "Commands the database did not take.", counts.failed),
+        ("forewarn_batches_total", "Transactions the writer committed.", counts.batches),
+        ("forewarn_largest_batch", "Most commands in one transaction.", counts.largest_batch),
+        ("forewarn_writer_queue_depth", "Commands waiting for the writer.", house.writer.depth),
+        ("forewarn_writer_up", "1 while the writer works.", int(house.writer.alive)),
+    ):
+        Gauge(name, meaning, registry=registry).set(value)
+    try:
+        with house.database.read() as connection:
+            behind = max((lag for _, _, lag in lagging(connection)), default=0)
+            overdue = oldest_due(connection, house.clock())
+        Gauge("forewarn_follower_lag_events", "Events the slowest follower is behind.", registry=registry).set(behind)
+        Gauge("forewarn_oldest_due_timer_seconds", "Age of the oldest due timer.", registry=registry).set(overdue)
+        up = 1
+    except SQLAlchemyError:
+        up = 0
+    Gauge("forewarn_database_up", "1 while the database can be read.", registry=registry).set(up)
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _database(house: House) -> dict[str, Any]:
+    with house.database.read() as connection:
+        connection.execute(text("SELECT 1"))
+        return {
+            "database": "ok",
+            "migrations": "ok" if migrate.current(connection) == migrate.head() else "behind",
+            "queue_depth": house.writer.depth,
+            "follower_lag": max((lag for _, _, lag in lagging(connection)), default=0),
+            "oldest_due_timer_seconds": oldest_due(connection, house.clock()),
+        }

@@ -1,0 +1,61 @@
+"""The door for routes that only read: they run in a thread, on a connection of their own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
+
+from app.api.door import Visit, door_of
+from app.domain.decider import Fault, Invalid
+from app.operations.configuration import Configuration
+from app.operations.show import Reader
+
+
+@dataclass(slots=True)
+class Look:
+    """A reader that was let in."""
+
+    visit: Visit
+
+    @property
+    def organisation(self) -> str:
+        """Whose records are read."""
+        return self.visit.organisation
+
+    @contextmanager
+    def reader(self, as_of: int | None = None) -> Iterator[Reader]:
+        """Read the organisation, in one consistent state."""
+        with self.visit.door.house.reader(self.organisation, as_of) as reader:
+            yield reader
+
+    def settled(self, reader: Reader) -> Configuration:
+        """What the organisation has settled."""
+        return self.visit.door.house.configurations.now(reader.connection, self.organisation)
+
+
+def looking(scope: str, *, any_parameter: bool = False) -> Callable[[Request], Look]:
+    """A dependency that lets a reader with the scope in, and refuses query parameters that the route does not know."""
+
+    def look(request: Request) -> Look:
+        visit = door_of(request).look(request, scope)
+        if not any_parameter:
+            refuse_unknown(request)
+        return Look(visit)
+
+    return look
+
+
+def refuse_unknown(request: Request) -> None:
+    """A parameter that is not known is a mistake that would otherwise answer another question (422)."""
+    dependant: Dependant = request.scope["route"].dependant
+    known = {parameter.alias for parameter in dependant.query_params}
+    if unknown := request.query_params.keys() - known:
+        detail = f"Take it out. This request knows: {', '.join(sorted(known)) or 'no parameters'}."
+        raise Invalid(*(Fault("/query", "unknown-parameter", detail) for _ in unknown))
+
+
+Reading = Annotated[Look, Depends(looking("near-misses:read"))]
+Auditing = Annotated[Look, Depends(looking("audit:read"))]

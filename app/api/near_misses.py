@@ -1,0 +1,301 @@
+"""Near misses: submitted one by one or in batches, read, corrected, completed, linked, withdrawn, closed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy import and_, exists, select
+from sqlalchemy.sql import Select
+from starlette.responses import Response
+
+from app.api import problems
+from app.api.asof import AsOf, sequence_of
+from app.api.door import BATCH_LIMIT, Visit, answered, door_of, shown
+from app.api.lists import Cursor, Limit, listed, page
+from app.api.looking import Auditing, Reading
+from app.api.routes import told
+from app.api.schemas import (
+    Batch,
+    Body,
+    Closure,
+    Corrections,
+    Details,
+    Submission,
+    Withdrawal,
+    WorkflowLink,
+    validate,
+)
+from app.api.schemas.answers import BatchAnswer, History, NearMiss, NearMissList
+from app.database.prefetch import CommandKey
+from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
+from app.domain.decider import Fault, Invalid, NotFound, Refused
+from app.domain.moment import parse_moment, to_micros
+from app.domain.near_miss import Stage
+from app.domain.zones import zone
+from app.events.canonical import canonical
+from app.events.sealing import fingerprint, token
+from app.events.store import Cause
+from app.operations import revise
+from app.operations.desk import Desk
+from app.operations.ids import near_miss_id_of, new_command_id
+from app.operations.job import Actor, Answer, Idempotency, IdempotencyKeyReused, Submit
+from app.operations.revise import NO_SUCH_NEAR_MISS, Record
+from app.operations.show import Reader
+
+router = APIRouter(prefix="/v1", tags=["near misses"])
+WRITE = "near-misses:write"
+CHANGED = ("not-found", "gate-not-met")
+STATUSES = (*(stage.value for stage in Stage), "in_review")
+
+
+@router.post("/near-misses", **told(WRITE, NearMiss, status=201, body=Submission, problems=["source-event-conflict"]))
+async def submit_near_miss(request: Request) -> Response:
+    """Record a near miss. It is checked against similar ones first; at the threshold one manager review opens.
+
+    The same `source` and `source_event_id` with the same content is answered 200 with the original.
+    """
+    visit = await door_of(request).enter(request, WRITE)
+    submission = await visit.read(Submission)
+    document = submission.model_dump(exclude_none=True)
+    idempotency = await visit.idempotency("POST /v1/near-misses", document)
+    job = submission_job(visit, await visit.pepper(), await visit.actor(), document, idempotency)
+    (future,) = await visit.door.ask([job])
+    return answered(await future, f"/v1/near-misses/{job.near_miss_id}")
+
+
+@router.post("/near-misses:batch", **told(WRITE, BatchAnswer, status=207, body=Batch))
+async def submit_batch(request: Request) -> Response:
+    """Record up to 1,000 near misses, each answered for itself, in order: one bad item never loses the others."""
+    visit = await door_of(request).enter(request, WRITE)
+    batch = await visit.read(Batch, limit=BATCH_LIMIT)
+    pepper, actor = await visit.pepper(), await visit.actor()
+    whole = await visit.idempotency("POST /v1/near-misses:batch", cast("list[Any]", batch.items))
+    answers: list[Answer | Refused | None] = [None] * len(batch.items)
+    jobs: list[tuple[int, Submit]] = []
+    for index, item in enumerate(batch.items):
+        try:
+            document = validate(Submission, item, visit.now).model_dump(exclude_none=True)
+        except Refused as refusal:
+            answers[index] = refusal
+            continue
+        jobs.append((index, submission_job(visit, pepper, actor, document, _of_item(whole, index))))
+    futures = await visit.door.ask([job for _, job in jobs]) if jobs else []
+    for (index, _), answer in zip(jobs, await asyncio.gather(*futures, return_exceptions=True), strict=True):
+        if isinstance(answer, BaseException) and not isinstance(answer, Refused):
+            raise answer
+        answers[index] = answer
+    if any(isinstance(answer, IdempotencyKeyReused) for answer in answers):
+        raise IdempotencyKeyReused("This Idempotency-Key came with another batch: use a new key for a new request.")
+    return shown({"items": [_item(answer) for answer in answers]}, 207)
+
+
+@router.get("/near-misses", **told("near-misses:read", NearMissList))
+def list_near_misses(
+    look: Reading,
+    request: Request,
+    service_id: Annotated[str | None, Query(max_length=128)] = None,
+    incident_type: Annotated[str | None, Query(max_length=128)] = None,
+    deviation: Annotated[str | None, Query(max_length=128)] = None,
+    status: Annotated[str | None, Query(max_length=64)] = None,
+    occurred_from: Annotated[str | None, Query(max_length=40)] = None,
+    occurred_to: Annotated[str | None, Query(max_length=40)] = None,
+    escalation_id: Annotated[str | None, Query(max_length=128)] = None,
+    recorded_after: Annotated[str | None, Query(max_length=40)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """The organisation's near misses, the newest record first."""
+    row = near_misses.c
+    with look.reader() as reader:
+        zone_name = look.settled(reader).policy.time_zone
+        chosen = select(row.near_miss_id, row.sequence).where(row.organisation == look.organisation)
+        for column, wanted in (
+            (row.service_id, service_id),
+            (row.incident_type, incident_type),
+            (row.deviation, deviation),
+        ):
+            if wanted is not None:
+                chosen = chosen.where(column == wanted)
+        if status is not None:
+            chosen = _of_status(chosen, status)
+        if occurred_from is not None:
+            chosen = chosen.where(row.occurred_at >= _instant("occurred_from", occurred_from, zone_name))
+        if occurred_to is not None:
+            chosen = chosen.where(row.occurred_at < _instant("occurred_to", occurred_to, zone_name))
+        if recorded_after is not None:
+            chosen = chosen.where(row.recorded_at > _instant("recorded_after", recorded_after, zone_name))
+        if escalation_id is not None:
+            member = escalation_members.c
+            chosen = chosen.where(
+                row.near_miss_id.in_(
+                    select(member.near_miss_id).where(
+                        member.organisation == look.organisation,
+                        member.escalation_id == escalation_id,
+                        member.valid_to == FOR_EVER,
+                    )
+                )
+            )
+        found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
+        items = reader.near_misses([one.near_miss_id for one in found[:limit]])
+    return listed(request, items, [one.sequence for one in found], limit)
+
+
+@router.get("/near-misses/{near_miss_id}", **told("near-misses:read", NearMiss, problems=["not-found"]))
+def read_near_miss(look: Reading, near_miss_id: str, as_of: AsOf = None) -> Response:
+    """One near miss as it stands, or as it was known at `as_of`."""
+    with look.reader() as reader:
+        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        return answered(Answer(200, show(at, near_miss_id)))
+
+
+@router.get("/near-misses/{near_miss_id}/history", **told("audit:read", History, problems=["not-found"]))
+def read_history(look: Auditing, near_miss_id: str) -> Response:
+    """Every event of a near miss, in order: who, when, and what."""
+    with look.reader() as reader:
+        events = reader.history(f"near_miss/{near_miss_id}")
+    if not events:
+        raise NotFound(NO_SUCH_NEAR_MISS)
+    return shown({"items": events, "next_cursor": None})
+
+
+@router.put("/near-misses/{near_miss_id}/workflow-link", **told(WRITE, NearMiss, body=WorkflowLink, problems=CHANGED))
+async def link_near_miss(request: Request, near_miss_id: str) -> Response:
+    """Tie the near miss to the stage of work that allowed it; it is checked again, and may raise."""
+    change = await changing(request, near_miss_id, WRITE, WorkflowLink)
+    return await change(revise.link)
+
+
+@router.post("/near-misses/{near_miss_id}/corrections", **told(WRITE, NearMiss, body=Corrections, problems=CHANGED))
+async def correct_near_miss(request: Request, near_miss_id: str) -> Response:
+    """Correct fields of the report, with a reason; windows of its former and its new key are checked again."""
+    change = await changing(request, near_miss_id, WRITE, Corrections, exclude_none=False)
+    return await change(
+        lambda desk, cause, record, said: revise.correct(desk, cause, record, said["reason"], said["changes"])
+    )
+
+
+@router.post("/near-misses/{near_miss_id}/withdrawal", **told(WRITE, NearMiss, body=Withdrawal, problems=CHANGED))
+async def withdraw_near_miss(request: Request, near_miss_id: str) -> Response:
+    """Take the record out of every count: it was none, or another record holds the same occurrence. It is kept."""
+    change = await changing(request, near_miss_id, WRITE, Withdrawal)
+
+    def run(desk: Desk, cause: Cause, record: Record, said: Mapping[str, Any]) -> None:
+        if said["kind"] == "duplicate":
+            revise.mark_duplicate(desk, cause, record, said["reason"], said["duplicate_of"])
+        else:
+            revise.withdraw(desk, cause, record, said["reason"])
+
+    return await change(run)
+
+
+@router.post("/near-misses/{near_miss_id}/details", **told(WRITE, NearMiss, body=Details, problems=CHANGED))
+async def complete_details(request: Request, near_miss_id: str) -> Response:
+    """Complete a record that a system posted without its details; what is still missing is named."""
+    change = await changing(request, near_miss_id, WRITE, Details)
+    return await change(revise.complete_details)
+
+
+@router.post(
+    "/near-misses/{near_miss_id}/closure",
+    **told("reviews:act", NearMiss, body=Closure, problems=[*CHANGED, "gate-not-met"]),
+)
+async def close_near_miss(request: Request, near_miss_id: str) -> Response:
+    """Close a near miss that stands in no open escalation, once it is linked; every missing gate is named at once."""
+    change = await changing(request, near_miss_id, "reviews:act", Closure)
+    return await change(lambda desk, cause, record, said: revise.close(desk, cause, record, said["outcome"]))
+
+
+Run = Callable[[Desk, Cause, Record, Mapping[str, Any]], None]
+
+
+async def changing(
+    request: Request, near_miss_id: str, scope: str, model: type[Body], *, exclude_none: bool = True
+) -> Callable[[Run], Awaitable[Response]]:
+    """A command on one near miss, let in and read; what is returned carries it out."""
+    visit = await door_of(request).enter(request, scope)
+    body = await visit.read(model, f"near_miss/{near_miss_id}")
+    said = body.model_dump(exclude_none=exclude_none, exclude_unset=True)
+    if_match = visit.if_match()
+
+    async def change(run: Run) -> Response:
+        def carry_out(desk: Desk, cause: Cause) -> None:
+            run(desk, cause, revise.load(desk, near_miss_id, if_match), said)
+
+        return await visit.command(near_miss_id, carry_out, show, said)
+
+    return change
+
+
+def show(reader: Reader, near_miss_id: str) -> dict[str, Any]:
+    """The near miss, or `NotFound`."""
+    found = reader.near_misses([near_miss_id])
+    if not found:
+        raise NotFound(NO_SUCH_NEAR_MISS)
+    return found[0]
+
+
+def submission_job(
+    visit: Visit, pepper: bytes, actor: Actor, document: Mapping[str, Any], idempotency: Idempotency | None
+) -> Submit:
+    """A submission for the writer, its persons tokenised and, when it names its source, fingerprinted."""
+    command_id = new_command_id(to_micros(visit.now))
+    person = document.get("person_ref")
+    return Submit(
+        visit.organisation,
+        command_id,
+        actor,
+        near_miss_id_of(command_id),
+        document,
+        tuple(token(pepper, "staff", one["ref"]) for one in document.get("staff_involved", ())),
+        token(pepper, "person", person) if person else None,
+        fingerprint(pepper, canonical(document)) if "source_event_id" in document else None,
+        idempotency,
+    )
+
+
+def _of_item(whole: Idempotency | None, index: int) -> Idempotency | None:
+    if whole is None:
+        return None
+    key = whole.key
+    route = f"{key.route}#{index}"
+    return Idempotency(CommandKey(key.organisation, key.key_id, route, key.idempotency_key), whole.fingerprint)
+
+
+def _item(answer: Answer | Refused | None) -> dict[str, Any]:
+    if isinstance(answer, Answer):
+        return {"status": answer.status, "near_miss": answer.body}
+    assert answer is not None
+    problem = problems.document_of(answer)
+    return {"status": problem["status"], "problem": problem}
+
+
+def _of_status(chosen: Select[Any], status: str) -> Select[Any]:
+    if status not in STATUSES:
+        raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+    row, member, raised = near_misses.c, escalation_members.c, escalations.c
+    under_review = exists().where(
+        and_(
+            member.organisation == row.organisation,
+            member.near_miss_id == row.near_miss_id,
+            member.valid_to == FOR_EVER,
+            member.kind != "withdrawn",
+            raised.organisation == row.organisation,
+            raised.escalation_id == member.escalation_id,
+            raised.is_open,
+        )
+    )
+    match status:
+        case "in_review":
+            return chosen.where(row.state == Stage.LINKED.value, under_review)
+        case Stage.LINKED.value:
+            return chosen.where(row.state == status, ~under_review)
+        case _:
+            return chosen.where(row.state == status)
+
+
+def _instant(name: str, text: str, zone_name: str) -> int:
+    try:
+        return parse_moment(text.replace(" ", "+"), zone(zone_name)).at
+    except ValueError as error:
+        raise Invalid(Fault(f"/query/{name}", "not-a-moment", str(error))) from None

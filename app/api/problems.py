@@ -1,0 +1,187 @@
+"""What a client reads when something is refused: problem details (RFC 9457).
+
+A problem says what to do next and repeats nothing that was sent. Its type ends in a code of the API contract; its
+instance is a fresh URN, which a log line may carry too. A refusal of the domain that has a code of its own is a
+condition of the resource that is not met, so it is told as a gate of that code.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import cast
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from app.api.pointers import MOST_FAULTS, pointer
+from app.domain.decider import Fault, Gate, GateNotMet, Invalid, Refused
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+MEDIA_TYPE = "application/problem+json"
+TYPE = "urn:forewarn:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemType:
+    """The status and title of one problem code, and the headers that HTTP wants with it."""
+
+    status: int
+    title: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+RETRY_SOON = (("Retry-After", "1"),)
+
+PROBLEM_TYPES = {
+    "malformed-json": ProblemType(400, "The body is not JSON"),
+    "malformed-request": ProblemType(400, "The request is malformed"),
+    "unauthorized": ProblemType(401, "A valid key is needed", (("WWW-Authenticate", "Bearer"),)),
+    "forbidden": ProblemType(403, "The key may not do this"),
+    "not-found": ProblemType(404, "Nothing is here"),
+    "method-not-allowed": ProblemType(405, "The method is not allowed here"),
+    "gate-not-met": ProblemType(409, "A condition is not met"),
+    "source-event-conflict": ProblemType(409, "The source event was reported with other content"),
+    "idempotency-in-flight": ProblemType(409, "The first request of this key is still running", RETRY_SOON),
+    "precondition-failed": ProblemType(412, "The resource has changed since"),
+    "body-too-large": ProblemType(413, "The body is too large"),
+    "uri-too-long": ProblemType(414, "The request target is too long"),
+    "unsupported-media-type": ProblemType(415, "The media type is not supported"),
+    "validation": ProblemType(422, "The request is not valid"),
+    "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
+    "headers-too-large": ProblemType(431, "The headers are too large"),
+    "rate-limited": ProblemType(429, "Too many requests", RETRY_SOON),
+    "internal-error": ProblemType(500, "The service failed"),
+    "unavailable": ProblemType(503, "The service is not available", RETRY_SOON),
+}
+
+
+def document(
+    code: str,
+    detail: str,
+    instance: str | None = None,
+    errors: Iterable[Fault] = (),
+    gates: Iterable[Gate] = (),
+    status: int | None = None,
+) -> dict[str, object]:
+    """The problem as a JSON object: also what stands in an item of a 207."""
+    kind = PROBLEM_TYPES[code]
+    told: dict[str, object] = {
+        "type": TYPE + code,
+        "title": kind.title,
+        "status": status or kind.status,
+        "detail": detail,
+        "instance": instance or uuid4().urn,
+    }
+    if listed := [
+        {"pointer": fault.pointer, "code": fault.code, "detail": fault.detail}
+        for _, fault in zip(range(MOST_FAULTS), errors, strict=False)
+    ]:
+        told["errors"] = listed
+    if missed := [{"code": gate.code, "detail": gate.detail, "ids": list(gate.ids)} for gate in gates]:
+        told["gates"] = missed
+    return told
+
+
+def document_of(refusal: Refused, instance: str | None = None) -> dict[str, object]:
+    """The problem that a refusal of any floor is told as."""
+    match refusal:
+        case Invalid():
+            return document(refusal.code, refusal.detail, instance, errors=refusal.faults)
+        case GateNotMet():
+            return document(refusal.code, refusal.detail, instance, gates=refusal.gates)
+        case _ if refusal.code in PROBLEM_TYPES:
+            return document(refusal.code, refusal.detail, instance)
+        case _:
+            return document(GateNotMet.code, refusal.detail, instance, gates=[Gate(refusal.code, refusal.detail)])
+
+
+def problem(
+    code: str,
+    detail: str,
+    instance: str | None = None,
+    errors: Iterable[Fault] = (),
+    gates: Iterable[Gate] = (),
+    headers: Mapping[str, str] | None = None,
+    status: int | None = None,
+) -> Response:
+    return answer(document(code, detail, instance, errors, gates, status), code, headers)
+
+
+def from_refusal(refusal: Refused, instance: str | None = None, headers: Mapping[str, str] | None = None) -> Response:
+    return answer(document_of(refusal, instance), refusal.code, headers)
+
+
+def answer(told: dict[str, object], code: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The response of a problem; headers given stand over those that its type brings."""
+    kind = PROBLEM_TYPES.get(code)
+    return Response(
+        json.dumps(told, ensure_ascii=False, separators=(",", ":")),
+        status_code=cast("int", told["status"]),
+        headers={**dict(kind.headers if kind else ()), **(headers or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+# What the framework raises
+
+_OF_STATUS = {
+    400: ("malformed-request", "Send a request as the API contract describes it."),
+    401: ("unauthorized", "Send a key of this service as `Authorization: Bearer KEY`."),
+    403: ("forbidden", "Use a key whose scopes include what this route declares."),
+    404: ("not-found", "Check the path: the routes are listed at /docs."),
+    413: ("body-too-large", "Send a smaller body."),
+    415: ("unsupported-media-type", "Send `Content-Type: application/json`."),
+    422: ("validation", "Correct the request and send it again."),
+    429: ("rate-limited", "Wait for the seconds of Retry-After, then send the request again."),
+    503: ("unavailable", "Wait for the seconds of Retry-After, then send the request again."),
+}
+
+
+def install(app: FastAPI) -> None:
+    """Let every refusal, and every failure, of the application leave it as a problem."""
+    app.add_exception_handler(Refused, refused)
+    app.add_exception_handler(HTTPException, not_routed)
+    app.add_exception_handler(RequestValidationError, parameters_refused)
+    app.add_exception_handler(Exception, failed)
+
+
+def refused(_request: Request, error: Exception) -> Response:
+    return from_refusal(cast("Refused", error))
+
+
+def not_routed(request: Request, error: Exception) -> Response:
+    raised = cast("HTTPException", error)
+    if raised.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allow = allowed(request)
+        return problem("method-not-allowed", f"Use {' or '.join(allow)} here.", headers={"Allow": ", ".join(allow)})
+    code, detail = _OF_STATUS.get(raised.status_code, _OF_STATUS[400])
+    return problem(code, detail, headers=raised.headers, status=raised.status_code)
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods that any route of the path answers; the framework would name those of the first one only."""
+
+    def answered(method: str) -> bool:
+        asked = {**request.scope, "method": method}
+        return any(route.matches(asked)[0] is Match.FULL for route in request.app.routes)
+
+    return [method for method in METHODS if answered(method)]
+
+
+def parameters_refused(_request: Request, error: Exception) -> Response:
+    """Path and query parameters that a read route could not take: the pointer names the parameter."""
+    found = cast("RequestValidationError", error).errors()
+    faults = [
+        Fault(pointer(one["loc"][1:]), one["type"].replace("_", "-"), "Give this parameter a value as /docs lists.")
+        for one in found[:MOST_FAULTS]
+    ]
+    return problem("validation", "Correct the parameters that `errors` names.", errors=faults)
+
+
+def failed(_request: Request, _error: Exception) -> Response:
+    return problem("internal-error", "The fault is the service's: send the request again later, with the same key.")

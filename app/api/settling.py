@@ -1,0 +1,188 @@
+"""What an organisation settles over HTTP: its services, its words, its policy."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, cast
+
+from fastapi import APIRouter, Request
+from sqlalchemy import select
+from starlette.responses import Response
+
+from app.api.door import answered, door_of
+from app.api.lists import Cursor, Limit, before, listed, page
+from app.api.looking import Reading
+from app.api.routes import told
+from app.api.schemas import ServiceRegistration, TaxonomyChanges
+from app.api.schemas.answers import Policy, PolicyVersions, Service, ServiceList, Taxonomy
+from app.api.schemas.policy import PolicyDocument
+from app.database.tables import services
+from app.domain import adoption, taxonomy
+from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.identifiers import is_identifier
+from app.domain.policy import policy_document
+from app.domain.service import Locality, Particulars, RoleHolder
+from app.events.codec import decode
+from app.events.envelope import instant
+from app.events.store import Cause, read_stream
+from app.operations import settle
+from app.operations.configuration import POLICY_STREAM
+from app.operations.desk import Desk
+from app.operations.documents import clear
+from app.operations.job import Answer
+from app.operations.reporting import Sealer
+from app.operations.show import Reader
+
+router = APIRouter(prefix="/v1", tags=["settings"])
+READ = "near-misses:read"
+WRITE = "policy:write"
+
+
+@router.put("/services/{service_id}", **told(WRITE, Service, body=ServiceRegistration))
+async def register_service(request: Request, service_id: str) -> Response:
+    """Register a service, or say anew all that is known of it."""
+    visit = await door_of(request).enter(request, WRITE)
+    if not is_identifier(service_id):
+        raise Invalid(Fault("/path/service_id", "not-visible", "Use 1 to 128 visible characters."))
+    said = await visit.read(ServiceRegistration)
+    if_match = visit.if_match()
+
+    def run(desk: Desk, cause: Cause) -> None:
+        settle.register_service(desk, cause, service_id, _particulars(desk, said), if_match)
+
+    return await visit.command(service_id, run, show_service, said.model_dump())
+
+
+@router.get("/services", **told(READ, ServiceList))
+def list_services(look: Reading, request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """The services of the register, the newest first."""
+    row = services.c
+    chosen = select(row.service_id, row.sequence).where(row.organisation == look.organisation)
+    with look.reader() as reader:
+        found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
+        items = [show_service(reader, one.service_id) for one in found[:limit]]
+    return listed(request, items, [one.sequence for one in found], limit)
+
+
+@router.get("/services/{service_id}", **told(READ, Service, problems=["not-found"]))
+def read_service(look: Reading, service_id: str) -> Response:
+    """One service."""
+    with look.reader() as reader:
+        return answered(Answer(200, show_service(reader, service_id)))
+
+
+@router.get("/taxonomy", **told(READ, Taxonomy))
+def read_taxonomy(look: Reading) -> Response:
+    """The organisation's words: what may be said of a near miss."""
+    with look.reader() as reader:
+        return answered(Answer(200, show_taxonomy(look.settled(reader).taxonomy)))
+
+
+@router.put("/taxonomy", **told(WRITE, Taxonomy, body=TaxonomyChanges))
+async def extend_taxonomy(request: Request) -> Response:
+    """Add codes, relabel them or retire them; none is ever removed."""
+    visit = await door_of(request).enter(request, WRITE)
+    said = await visit.read(TaxonomyChanges)
+    if_match = visit.if_match()
+    return await visit.command(
+        "taxonomy",
+        lambda desk, cause: settle.extend_taxonomy(desk, cause, said.command(), if_match),
+        lambda reader, _: show_taxonomy(
+            visit.door.house.configurations.now(reader.connection, reader.organisation).taxonomy
+        ),
+        said.model_dump(),
+    )
+
+
+@router.get("/policy", **told(READ, Policy))
+def read_policy(look: Reading) -> Response:
+    """The policy in force."""
+    with look.reader() as reader:
+        return answered(Answer(200, show_policy(look.settled(reader).policy)))
+
+
+@router.put("/policy", **told(WRITE, Policy, body=PolicyDocument))
+async def adopt_policy(request: Request) -> Response:
+    """Put a whole policy in force; what its rules find among recent reports is raised at once."""
+    visit = await door_of(request).enter(request, WRITE)
+    said = await visit.document()
+    if not isinstance(said, dict):
+        raise Invalid(Fault("", "wrong-type", "Send the policy as an object."))
+    document = cast("dict[str, Any]", said)
+    adoption.decide(adoption.Adopt(document), adoption.INITIAL)  # What is wrong with it is told without the lock.
+    if_match = visit.if_match()
+    return await visit.command(
+        "policy",
+        lambda desk, cause: settle.adopt_policy(desk, cause, document, if_match),
+        lambda reader, _: show_policy(
+            visit.door.house.configurations.now(reader.connection, reader.organisation).policy
+        ),
+        document,
+    )
+
+
+@router.get("/policy/versions", **told(READ, PolicyVersions))
+def list_policy_versions(look: Reading, request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
+    """Every policy that was in force, the newest first; version 1 is the one that every organisation begins with."""
+    with look.reader() as reader:
+        adopted = read_stream(reader.connection, look.organisation, POLICY_STREAM)
+        items: list[dict[str, Any]] = [{**show_policy(adoption.INITIAL), "adopted_at": None}]
+        policy = adoption.INITIAL
+        for envelope in adopted:
+            policy = adoption.evolve(policy, decode(envelope))
+            by = {"adopted_at": instant(envelope.recorded_at), "adopted_by": envelope.actor}
+            items.append({**show_policy(policy), **by})
+    return listed(request, *_older(items, cursor, limit), limit)
+
+
+def show_service(reader: Reader, service_id: str) -> dict[str, Any]:
+    """A service as it was registered, or `NotFound`."""
+    stream = f"service/{service_id}"
+    told_ = reader.told([stream])[stream]
+    if not told_:
+        raise NotFound("No service of that id is registered: PUT it, or GET /v1/services for the list.")
+    particulars: Particulars = told_[-1].event.particulars
+    shown: dict[str, Any] = {"id": service_id, **clear(particulars, reader.opener([told_]))}
+    shown["aliases"] = list(particulars.aliases)
+    for name in ("localities", "role_holders"):
+        shown[name] = [_period(one) for one in shown.get(name, [])]
+    return {**shown, "version": len(told_)}
+
+
+def show_taxonomy(words: taxonomy.Taxonomy) -> dict[str, Any]:
+    """The taxonomy as the contract shows it."""
+    return dict(taxonomy.document(words))
+
+
+def show_policy(policy: adoption.Policy) -> dict[str, Any]:
+    """The policy as the contract shows it."""
+    return {"version": policy.version, **policy_document(policy)}
+
+
+def _older(items: list[dict[str, Any]], cursor: str | None, limit: int) -> tuple[list[dict[str, Any]], list[int]]:
+    below = before(cursor)
+    newest = [one for one in reversed(items) if below is None or one["version"] < below]
+    return newest[:limit], [one["version"] for one in newest[: limit + 1]]
+
+
+def _particulars(desk: Desk, said: ServiceRegistration) -> Particulars:
+    sealer = Sealer(desk)
+    return Particulars(
+        said.name,
+        said.service_type,
+        said.regulator_location_id,
+        said.time_zone,
+        tuple(said.aliases or ()),
+        tuple(Locality(one.locality, one.first_day, one.end) for one in said.localities or ()),
+        tuple(
+            RoleHolder(one.role, sealer.reference("staff", one.ref), one.first_day, one.end)
+            for one in said.role_holders or ()
+        ),
+    )
+
+
+def _period(document: Mapping[str, Any]) -> dict[str, Any]:
+    def day(value: Any) -> Any:
+        return value.isoformat() if isinstance(value, date) else value
+
+    names = {"since": "from", "until": "to"}
+    return {names.get(name, name): day(value) for name, value in document.items()}

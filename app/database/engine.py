@@ -1,0 +1,83 @@
+"""The database behind everything: one way to read, one way to write, on SQLite and on PostgreSQL.
+
+Reads run on their own connections and never wait for writers. On SQLite every write transaction begins
+IMMEDIATE and takes one lock of the process first, so that writers queue in order instead of polling.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from app.settings import Settings
+
+
+class Database:
+    """One database, opened for this process. `dialect` is "sqlite" or "postgresql"."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.dialect = settings.dialect
+        self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
+        if self.dialect == "sqlite":
+            self._reader = _sqlite_engine(settings, begin="BEGIN", size=16)
+            self._writer = _sqlite_engine(settings, begin="BEGIN IMMEDIATE", size=4)
+        else:
+            self._reader = create_engine(settings.url, pool_size=16, max_overflow=8, pool_pre_ping=True)
+            self._writer = create_engine(settings.url, pool_size=4, max_overflow=4)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection that sees one consistent state and changes nothing."""
+        options: dict[str, Any] = {}
+        if self.dialect == "postgresql":
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._reader.connect() as raw, raw.execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that is committed when the block ends, and rolled back when it raises."""
+        with self._write_lock or nullcontext(), self._writer.connect() as connection, connection.begin():
+            yield connection
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def is_connection_lost(error: Exception) -> bool:
+    """Whether a statement failed because the database went away or is full, rather than because it is wrong."""
+    if isinstance(error, DBAPIError):
+        kind = type(error.orig).__name__ if error.orig else ""
+        return error.connection_invalidated or kind in _AWAY or "database or disk is full" in str(error.orig)
+    return type(error).__name__ in _AWAY
+
+
+_AWAY = frozenset({"OperationalError", "InterfaceError", "ConnectionTimeout", "AdminShutdown", "DiskFull"})
+
+
+def _sqlite_engine(settings: Settings, *, begin: str, size: int) -> Engine:
+    engine = create_engine(
+        settings.url,
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=size,
+        connect_args={"check_same_thread": False, "timeout": 10, "isolation_level": None},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA cache_size=-65536")
+
+    @event.listens_for(engine, "begin")
+    def begin_as_told(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql(begin)
+
+    return engine

@@ -1,0 +1,509 @@
+"""One stream for each near miss: what was reported, how it was checked, corrected, linked, and how it ended.
+
+The rule that makes it interesting (S2): nothing is recorded, corrected, linked or withdrawn without the
+similarity check that belongs to it; the check is part of the event. Personal words and references arrive
+here sealed already.
+"""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import assert_never
+
+from app.domain.decider import Gate, GateNotMet, Refused
+from app.domain.sealed import Reference, SealedText
+
+Value = str | int | float
+
+
+# Words
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Somebody who was involved, as a pseudonymous reference, and the role they had."""
+
+    ref: Reference
+    role: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """The shift instance in which it happened; instants as submitted (RFC 3339)."""
+
+    starts_at: str
+    ends_at: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """Planned against actual (S9): instants, numbers of staff or minutes; or why there is none, as a status."""
+
+    planned: str | Value | None = None
+    actual: str | Value | None = None
+    planned_minutes: float | int | None = None
+    actual_minutes: float | int | None = None
+    status: str | None = None
+    note: SealedText | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MappedAgainst:
+    """The three assumptions a visit is mapped against (S9)."""
+
+    scheduling: Assumption | None = None
+    staff_allocation: Assumption | None = None
+    travel_time: Assumption | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowLink:
+    """Which stage of the work was affected, and which one allowed it (S7, S8)."""
+
+    stage_affected: str
+    stage_allowed: str
+    system_used: str
+    deviation_from_plan: SealedText
+    corrective_action: SealedText
+    stage_allowed_basis: str | None = None
+    mapped_against: MappedAgainst | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is known of the near miss (S1). `occurred_at` is as submitted: an instant with offset, or a date."""
+
+    occurred_at: str
+    incident_type: str
+    classification: str
+    zone: str
+    service_id: str | None = None
+    reported_service_id: str | None = None
+    locality: str | None = None
+    deviation: str | None = None
+    contributing_factors: tuple[str, ...] = ()
+    staff_involved: tuple[Staff, ...] = ()
+    staff_not_known_reason: SealedText | None = None
+    person_ref: Reference | None = None
+    discovered_at: str | None = None
+    scheduled_at: str | None = None
+    shift: Shift | None = None
+    shift_bracket: str | None = None
+    recovery_barrier: str | None = None
+    potential_harm: str | None = None
+    reported_frequency: str | int | None = None
+    narrative: SealedText | None = None
+    attributes: dict[str, Value] = field(default_factory=dict[str, Value])
+    stage_allowed: str | None = None
+    stage_affected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RuleChecked:
+    """What one rule said of the record; `key` is (field, value) in the rule's order, `count` with the record itself."""
+
+    rule_id: str
+    key: tuple[tuple[str, Value | None], ...]
+    window: str
+    threshold: int
+    count: float | int
+    matched_ids: tuple[str, ...]
+    outcome: str
+    mode: str | None = None
+    historical: bool | None = None
+    cooldown_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The similarity check without which nothing is recorded (S2)."""
+
+    checked_at: datetime
+    policy_version: int
+    rules: tuple[RuleChecked, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source system's own name for the occurrence."""
+
+    source: str
+    source_event_id: str | None = None
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A near miss was taken in; `awaiting` names the S1 fields that a system could not give."""
+
+    report: Report
+    similarity_check: Check
+    taxonomy_version: int
+    source: Source | None = None
+    fingerprint: str | None = None
+    awaiting: tuple[str, ...] = ()
+    unregistered_service: bool | None = None
+    reported_at: datetime | None = None
+    as_history: bool | None = None
+    workflow_link: WorkflowLink | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The report was corrected; `changed` names the fields, `report` is the whole of it afterwards."""
+
+    reason: SealedText
+    changed: tuple[str, ...]
+    report: Report
+    similarity_check: Check
+    taxonomy_version: int
+    unregistered_service: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsCompleted:
+    """What a system could not give was added by a person; the record may now proceed."""
+
+    completed: tuple[str, ...]
+    report: Report
+    similarity_check: Check
+    taxonomy_version: int
+    unregistered_service: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The workflow link was made, or made anew (S7)."""
+
+    link: WorkflowLink
+    similarity_check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """It was not a near miss after all: kept, and no longer counted."""
+
+    reason: SealedText
+    similarity_check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedDuplicate:
+    """Another record holds the same occurrence: kept, and no longer counted."""
+
+    reason: SealedText
+    duplicate_of: str
+    similarity_check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class SourceAdded:
+    """A second system reported the same occurrence; this record is the master."""
+
+    near_miss_id: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """It is finished: by itself with an outcome, or with the review it stood in."""
+
+    outcome: SealedText | None = None
+    review_id: str | None = None
+
+
+Event = Recorded | Corrected | DetailsCompleted | Linked | Withdrawn | MarkedDuplicate | SourceAdded | Closed
+
+
+# Commands
+
+
+@dataclass(frozen=True, slots=True)
+class Correct:
+    """Correct fields of the report."""
+
+    reason: SealedText
+    changed: tuple[str, ...]
+    report: Report
+    similarity_check: Check
+    taxonomy_version: int
+    unregistered_service: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompleteDetails:
+    """Add what a system could not give."""
+
+    completed: tuple[str, ...]
+    report: Report
+    similarity_check: Check
+    taxonomy_version: int
+    unregistered_service: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Tie the near miss to the stage of work that allowed it."""
+
+    link: WorkflowLink
+    similarity_check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Take the record out of every count."""
+
+    reason: SealedText
+    similarity_check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class MarkDuplicate:
+    """Say which record holds the same occurrence."""
+
+    reason: SealedText
+    duplicate_of: str
+    similarity_check: Check
+
+
+@dataclass(frozen=True, slots=True)
+class AddSource:
+    """Take over the source reference of a duplicate."""
+
+    near_miss_id: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Finish the near miss by itself; `open_escalations` are those it stands in (S6)."""
+
+    outcome: SealedText
+    open_escalations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CloseWithReview:
+    """Finish the near miss because its review closed."""
+
+    review_id: str
+
+
+Command = Correct | CompleteDetails | Link | Withdraw | MarkDuplicate | AddSource | Close | CloseWithReview
+
+
+# Refusals
+
+
+class AlreadyClosed(Refused):
+    """A closed near miss is not changed any more."""
+
+    code = "near-miss-closed"
+
+
+class AlreadyWithdrawn(Refused):
+    """A record that was withdrawn or marked as a duplicate counts nowhere and is not changed any more."""
+
+    code = "near-miss-withdrawn"
+
+
+class NothingAwaited(Refused):
+    """Details are completed where a system posted a record without them."""
+
+    code = "no-details-awaited"
+
+
+class DuplicateOfItself(Refused):
+    """A record cannot be its own duplicate, nor the duplicate of one that counts nowhere itself."""
+
+    code = "duplicate-of-no-master"
+
+
+# State
+
+
+class Stage(StrEnum):
+    """Where the record itself stands; whether a review is open about it is its escalations' to say."""
+
+    AWAITING_DETAILS = "awaiting_details"
+    AWAITING_WORKFLOW_LINK = "awaiting_workflow_link"
+    LINKED = "linked"
+    CLOSED = "closed"
+    WITHDRAWN = "withdrawn"
+    DUPLICATE = "duplicate"
+
+
+@dataclass(frozen=True, slots=True)
+class NearMiss:
+    """One near miss as far as its own stream tells."""
+
+    report: Report | None = None
+    check: Check | None = None
+    taxonomy_version: int = 0
+    source: Source | None = None
+    fingerprint: str | None = None
+    other_sources: tuple[SourceAdded, ...] = ()
+    awaiting: tuple[str, ...] = ()
+    unregistered_service: bool = False
+    workflow_link: WorkflowLink | None = None
+    duplicate_of: str | None = None
+    closed: bool = False
+    withdrawn: bool = False
+    closed_by_review: str | None = None
+    outcome: SealedText | None = None
+    reported_at: datetime | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether rules may count it at all."""
+        return self.report is not None and not self.withdrawn and self.duplicate_of is None
+
+    @property
+    def stage(self) -> Stage:
+        """The first that holds, in the order of the contract."""
+        if self.withdrawn:
+            return Stage.WITHDRAWN
+        if self.duplicate_of is not None:
+            return Stage.DUPLICATE
+        if self.closed:
+            return Stage.CLOSED
+        if self.awaiting:
+            return Stage.AWAITING_DETAILS
+        return Stage.LINKED if stage_is_identified(self.workflow_link) else Stage.AWAITING_WORKFLOW_LINK
+
+
+UNRECORDED = NearMiss()
+
+
+def stage_is_identified(link: WorkflowLink | None) -> bool:
+    """Whether the stage that allowed it is known; `unknown` passes no gate (S8)."""
+    return link is not None and link.stage_allowed != "unknown"
+
+
+def unmapped(near_miss: NearMiss) -> tuple[str, ...]:
+    """Which of the three assumptions a visit still lacks (S9); none for other incident types."""
+    if near_miss.report is None or near_miss.report.incident_type != "visit":
+        return ()
+    mapped = near_miss.workflow_link.mapped_against if near_miss.workflow_link else None
+    if mapped is None:
+        return ("scheduling", "staff_allocation", "travel_time")
+    return tuple(name for name in ("scheduling", "staff_allocation", "travel_time") if getattr(mapped, name) is None)
+
+
+# Decide
+
+
+def decide(command: Command, near_miss: NearMiss, now: datetime) -> list[Event]:
+    """What follows from a command; raises `Refused` with what to do instead."""
+    match command:
+        case AddSource(near_miss_id, source):
+            return [SourceAdded(near_miss_id, source)]
+        case CloseWithReview(review_id):
+            return [] if near_miss.closed or not near_miss.counts else [Closed(review_id=review_id)]
+        case Withdraw() if near_miss.withdrawn:
+            return []  # Asking twice is not an error.
+        case MarkDuplicate(_, duplicate_of) if near_miss.duplicate_of == duplicate_of:
+            return []
+        case Close() if near_miss.closed:
+            return []
+        case _:
+            _must_be_open(near_miss)
+    match command:
+        case Correct(reason, changed, report, check, version, unregistered):
+            return [Corrected(reason, changed, report, check, version, unregistered)]
+        case CompleteDetails(completed, report, check, version, unregistered):
+            if not near_miss.awaiting:
+                raise NothingAwaited("This record has its details: use corrections to change them.")
+            return [DetailsCompleted(completed, report, check, version, unregistered)]
+        case Link(link, check):
+            return [Linked(link, check)]
+        case Withdraw(reason, check):
+            return [Withdrawn(reason, check)]
+        case MarkDuplicate(reason, duplicate_of, check):
+            return [MarkedDuplicate(reason, duplicate_of, check)]
+        case Close(outcome, open_escalations):
+            if gates := closure_gates(near_miss, open_escalations):
+                raise GateNotMet(*gates)
+            return [Closed(outcome)]
+        case _:
+            assert_never(command)
+
+
+def closure_gates(near_miss: NearMiss, open_escalations: tuple[str, ...]) -> list[Gate]:
+    """Every condition that closing this near miss by itself still misses (S6, S8, S9)."""
+    gates: list[Gate] = []
+    if near_miss.awaiting:
+        gates.append(Gate("details_missing", f"Complete the details first: {', '.join(near_miss.awaiting)}."))
+    if not stage_is_identified(near_miss.workflow_link):
+        gates.append(
+            Gate("workflow_stage_not_identified", "Make the workflow link and name the stage that allowed it.")
+        )
+    if near_miss.workflow_link and (missing := unmapped(near_miss)):
+        gates.append(
+            Gate("not_mapped", f"Map the visit against {', '.join(missing)}, or say why it cannot be.", missing)
+        )
+    if open_escalations:
+        gates.append(
+            Gate("open_escalation", "It is closed with the review of its escalation, not by itself.", open_escalations)
+        )
+    return gates
+
+
+def _must_be_open(near_miss: NearMiss) -> None:
+    if not near_miss.counts:
+        raise AlreadyWithdrawn("This record was withdrawn or is a duplicate: submit a new one, or use its master.")
+    if near_miss.closed:
+        raise AlreadyClosed("This near miss is closed: reopen its review, or submit what is new.")
+
+
+# Evolve
+
+
+def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
+    """The near miss after an event that happened."""
+    match event:
+        case Recorded():
+            return NearMiss(
+                report=event.report,
+                check=event.similarity_check,
+                taxonomy_version=event.taxonomy_version,
+                source=event.source,
+                fingerprint=event.fingerprint,
+                awaiting=event.awaiting,
+                unregistered_service=bool(event.unregistered_service),
+                workflow_link=event.workflow_link,
+                reported_at=event.reported_at,
+            )
+        case Corrected():
+            return replace(
+                near_miss,
+                report=event.report,
+                check=event.similarity_check,
+                taxonomy_version=event.taxonomy_version,
+                unregistered_service=bool(event.unregistered_service),
+                awaiting=tuple(name for name in near_miss.awaiting if name not in event.changed),
+            )
+        case DetailsCompleted():
+            return replace(
+                near_miss,
+                report=event.report,
+                check=event.similarity_check,
+                taxonomy_version=event.taxonomy_version,
+                unregistered_service=bool(event.unregistered_service),
+                awaiting=(),
+            )
+        case Linked(link, check):
+            return replace(near_miss, workflow_link=link, check=check)
+        case Withdrawn(_, check):
+            return replace(near_miss, withdrawn=True, check=check)
+        case MarkedDuplicate(_, duplicate_of, check):
+            return replace(near_miss, duplicate_of=duplicate_of, check=check)
+        case SourceAdded():
+            return replace(near_miss, other_sources=(*near_miss.other_sources, event))
+        case Closed(outcome, review_id):
+            return replace(near_miss, closed=True, outcome=outcome, closed_by_review=review_id)
+        case _:
+            assert_never(event)

@@ -1,0 +1,60 @@
+"""Every event's name on disk: a promise, kept on one page. Rename in Python only; change shapes by upcasting."""
+
+from typing import NamedTuple
+
+from app.domain import action, adoption, escalation, near_miss, organisation, review, service, taxonomy, watch
+
+
+class Entry(NamedTuple):
+    """What a name stands for today: the class, and the newest schema version."""
+
+    event: type
+    schema_version: int = 1
+
+
+CATALOGUE: dict[str, Entry] = {
+    "organisation.opened": Entry(organisation.Opened),
+    "organisation.key_created": Entry(organisation.KeyCreated),
+    "organisation.key_revoked": Entry(organisation.KeyRevoked),
+    "service.registered": Entry(service.Registered),
+    "taxonomy.extended": Entry(taxonomy.Extended),
+    "policy.adopted": Entry(adoption.Adopted),
+    "near_miss.recorded": Entry(near_miss.Recorded),
+    "near_miss.corrected": Entry(near_miss.Corrected),
+    "near_miss.details_completed": Entry(near_miss.DetailsCompleted),
+    "near_miss.linked": Entry(near_miss.Linked),
+    "near_miss.withdrawn": Entry(near_miss.Withdrawn),
+    "near_miss.marked_duplicate": Entry(near_miss.MarkedDuplicate),
+    "near_miss.source_added": Entry(near_miss.SourceAdded),
+    "near_miss.closed": Entry(near_miss.Closed),
+    "watch.cooldown_ended": Entry(watch.CooldownEnded),
+    "watch.cooldown_extended": Entry(watch.CooldownExtended),
+    "escalation.raised": Entry(escalation.Raised),
+    "escalation.member_added": Entry(escalation.MemberAdded),
+    "escalation.member_demoted": Entry(escalation.MemberDemoted),
+    "escalation.member_withdrawn": Entry(escalation.MemberWithdrawn),
+    "escalation.support_lost": Entry(escalation.SupportLost),
+    "escalation.support_regained": Entry(escalation.SupportRegained),
+    "escalation.acknowledged": Entry(escalation.Acknowledged),
+    "escalation.additional_ack": Entry(escalation.AdditionallyAcknowledged),
+    "escalation.review_begun": Entry(escalation.ReviewBegun),
+    "escalation.action_agreed": Entry(escalation.ActionAgreed),
+    "escalation.monitoring_begun": Entry(escalation.MonitoringBegun),
+    "escalation.closed": Entry(escalation.Closed),
+    "escalation.reopened": Entry(escalation.Reopened),
+    "review.opened": Entry(review.Opened),
+    "review.started": Entry(review.Started),
+    "review.causes_identified": Entry(review.CausesIdentified),
+    "review.system_risk_determined": Entry(review.SystemRiskDetermined),
+    "review.safeguarding_considered": Entry(review.SafeguardingConsidered),
+    "review.action_agreed": Entry(review.ActionAgreed),
+    "review.countersigned": Entry(review.Countersigned),
+    "review.closed": Entry(review.Closed),
+    "review.reopened": Entry(review.Reopened),
+    "action.agreed": Entry(action.Agreed),
+}
+
+NAMES: dict[type, tuple[str, int]] = {entry.event: (name, entry.schema_version) for name, entry in CATALOGUE.items()}
+
+CONFIGURATION = frozenset({"service.registered", "taxonomy.extended", "policy.adopted"})
+"""Events after which what a process remembers of an organisation's rules is no longer true."""

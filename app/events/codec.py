@@ -1,0 +1,92 @@
+"""Events to canonical JSON and back, through one path for every reader.
+
+Absent values are left out, instants are YYYY-MM-DDTHH:MM:SS.ffffffZ, and what was written under an older
+schema is brought up, dict to dict, before it is decoded.
+"""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from datetime import date, datetime
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from app.domain.moment import format_instant
+from app.events.canonical import canonical
+from app.events.catalogue import CATALOGUE, NAMES
+from app.events.envelope import Envelope, Told
+from app.events.upcasts import UPCASTS
+
+
+class UnknownEvent(Exception):
+    """The ledger holds an event that this code does not know: it was written by a newer release."""
+
+
+def name_of(event: object) -> tuple[str, int]:
+    """The event's name on disk and its schema version."""
+    return NAMES[type(event)]
+
+
+def encode(event: object) -> str:
+    """The event's payload as RFC 8785 JSON."""
+    return canonical(_object_encoder(type(event))(event))
+
+
+def decode(envelope: Envelope) -> Any:
+    """The event in its newest form."""
+    entry = CATALOGUE.get(envelope.type)
+    if entry is None or envelope.schema_version > entry.schema_version:
+        raise UnknownEvent(
+            f"Event {envelope.sequence} is a {envelope.type} v{envelope.schema_version}: update forewarn to read it."
+        )
+    if envelope.schema_version == entry.schema_version:
+        return _decoder(entry.event)(envelope.payload)
+    document = msgspec.json.decode(envelope.payload)
+    for version in range(envelope.schema_version, entry.schema_version):
+        document = UPCASTS[envelope.type, version](document)
+    return msgspec.convert(document, entry.event)
+
+
+def told(envelope: Envelope) -> Told[Any]:
+    """The envelope with its event."""
+    return Told(envelope, decode(envelope))
+
+
+@cache
+def _decoder(kind: type) -> Callable[[str], Any]:
+    return msgspec.json.Decoder(kind).decode
+
+
+@cache
+def _object_encoder(kind: type) -> Callable[[Any], dict[str, Any]]:
+    names = [field.name for field in fields(kind)]
+
+    def encode_object(value: Any) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        for name in names:
+            item = getattr(value, name)
+            if item is not None:
+                document[name] = item if type(item) in _PLAIN else _value(item)
+        return document
+
+    return encode_object
+
+
+_PLAIN = frozenset({str, int, float, bool})
+
+
+def _value(value: Any) -> Any:
+    match value:
+        case datetime():
+            return format_instant(value)
+        case date():
+            return value.isoformat()
+        case tuple() | list():
+            return [item if type(item) in _PLAIN else _value(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        case dict():
+            return value  # pyright: ignore[reportUnknownVariableType]
+        case _ if is_dataclass(value):
+            return _object_encoder(type(value))(value)
+        case _:
+            return value

@@ -1,0 +1,40 @@
+"""The application: the only place that sees every floor."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.api import escalations, health, heatmaps, near_misses, openapi, problems, reviews, settling, windows
+from app.api.door import Door
+from app.api.limits import Limits
+from app.operations.house import House
+from app.worker import Worker
+
+ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, health)
+
+
+def create_app(house: House | None = None, *, with_worker: bool = True) -> FastAPI:
+    """The API over an opened house; without one, only its description can be asked for."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        assert house is not None
+        house.start()
+        worker = Worker(house) if with_worker else None
+        if worker is not None:
+            worker.start()
+        yield
+        if worker is not None:
+            worker.stop()
+        house.close()
+
+    app = FastAPI(lifespan=lifespan, redoc_url=None, **openapi.keywords())
+    if house is not None:
+        app.state.door = Door(house)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(Limits)
+    return app

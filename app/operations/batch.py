@@ -1,0 +1,212 @@
+"""One transaction for many commands: lock the heads, let due timers go first, carry out each command, write.
+
+Submissions read ahead together. Any other command may change what was read, so what follows it reads anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import Connection
+
+from app.database.dialects import postgresql, sqlite
+from app.database.prefetch import Ask, HeadRow, Range, TimerRow, Told
+from app.domain.decider import NotFound, Refused
+from app.domain.moment import to_micros
+from app.events.store import Head, of_command, save_heads
+from app.events.vault import Vault
+from app.operations import due
+from app.operations.configuration import Configurations
+from app.operations.desk import Desk
+from app.operations.job import Answer, Command, Job, Submit
+from app.operations.memory import Memory
+from app.operations.reporting import Placed
+from app.operations.show import Reader
+from app.operations.submit import keep, read_ahead, replayed, submit
+from app.projections.rows import Rows
+
+
+class Batches:
+    """What lives longer than a batch: the dialect's hot statements, open keys, remembered configurations."""
+
+    def __init__(self, dialect: str, vault: Vault, configurations: Configurations) -> None:
+        self.dialect: ModuleType = sqlite if dialect == "sqlite" else postgresql
+        self.vault = vault
+        self.configurations = configurations
+
+    def forget(self) -> None:
+        """After a rollback nothing remembered can be trusted."""
+        self.vault.forget()
+        self.configurations.forget()
+
+
+@dataclass(slots=True)
+class Place:
+    """One organisation in the batch: its desk, what was read ahead, and its submissions as they were placed."""
+
+    desk: Desk
+    told: Told
+    placed: dict[str, Placed] = field(default_factory=dict[str, Placed])
+    is_stale: bool = False
+
+
+class Batch:
+    """Carries out jobs on one connection. `again`: they were tried before and may have been committed."""
+
+    def __init__(self, connection: Connection, batches: Batches, now: datetime, *, again: bool = False) -> None:
+        self._connection = connection
+        self._batches = batches
+        self._now = now
+        self._again = again
+        self._rows = Rows(connection, batches.dialect.insert)
+        self._places: dict[str, Place] = {}
+
+    def run(self, jobs: Sequence[Job]) -> list[Answer | Exception]:
+        """Each job's answer, or what refused it; the caller commits."""
+        self._batches.vault.trim()
+        self._open(jobs)
+        answers: list[Answer | Exception] = []
+        for index, job in enumerate(jobs):
+            try:
+                answers.append(self._carry_out(job, jobs[index:]))
+            except Refused as refusal:
+                place = self._places.get(job.organisation)
+                if place is not None and place.desk.has_appended(job.cause):
+                    raise RuntimeError("A command was refused after it had appended events.") from refusal
+                answers.append(refusal)
+        self._rows.flush()
+        save_heads(self._connection, [place.desk.head for place in self._places.values()])
+        return answers
+
+    def _open(self, jobs: Sequence[Job]) -> None:
+        organisations = sorted({job.organisation for job in jobs})
+        ask, placed = self._ahead(jobs, organisations)
+        heads, timers, told = self._batches.dialect.begin_batch(
+            self._connection, organisations, to_micros(self._now), ask
+        )
+        for head in heads:
+            self._open_desk(head, told)
+        self._learn(organisations, ask, told, placed)
+        self._fire(timers)
+
+    def _open_desk(self, row: HeadRow, told: Told) -> None:
+        batches, organisation = self._batches, row.organisation
+        known = batches.configurations.remembered(organisation)
+        configuration = batches.configurations.at(self._connection, organisation, row.configured_at)
+        desk = Desk(
+            Head(row),
+            self._now,
+            self._rows,
+            batches.vault,
+            batches.configurations,
+            configuration,
+            batches.vault.pepper(self._connection, organisation),
+            Memory(organisation, self._rows, batches.dialect),
+        )
+        place = Place(desk, told)
+        place.is_stale = known is None or known[0] != row.configured_at
+        self._places[organisation] = place
+
+    def _ahead(self, jobs: Sequence[Job], organisations: Sequence[str]) -> tuple[Ask, dict[str, Placed]]:
+        """What the jobs ask for, as far as the organisations' configurations are remembered."""
+        ask = Ask()
+        placed: dict[str, Placed] = {}
+        for job in jobs:
+            if job.organisation not in organisations:
+                continue
+            match job:
+                case Command(idempotency=idempotency):
+                    if idempotency is not None:
+                        ask.commands.append(idempotency.key)
+                case Submit():
+                    known = self._batches.configurations.remembered(job.organisation)
+                    if known is not None:
+                        placed[job.near_miss_id] = read_ahead(job, known[1], ask)
+        ask.ranges = _joined(ask.ranges)
+        vault = self._batches.vault
+        ask.tokens = [one for one in dict.fromkeys(ask.tokens) if not vault.knows(*one)]
+        return ask, placed
+
+    def _learn(self, organisations: Sequence[str], ask: Ask, told: Told, placed: dict[str, Placed]) -> None:
+        self._batches.vault.remember(told.subjects)
+        for organisation in organisations:
+            if (place := self._places.get(organisation)) is not None:
+                place.told = told
+                place.placed = placed
+                place.desk.memory.learn(ask.ranges, told.entries, told.episodes)
+
+    def _refresh(self, place: Place, rest: Sequence[Job]) -> None:
+        """Read ahead anew for an organisation's remaining jobs."""
+        organisation = place.desk.organisation
+        place.desk.memory.forget()
+        ask, placed = self._ahead(rest, [organisation])
+        self._rows.flush()
+        told = self._batches.dialect.prefetch(self._connection, ask)
+        self._learn([organisation], ask, told, placed)
+        place.is_stale = False
+
+    def _fire(self, timers: Sequence[TimerRow]) -> None:
+        for timer in timers:
+            place = self._places[timer.organisation]
+            due.fire(place.desk, timer)
+            place.is_stale = True
+
+    def _carry_out(self, job: Job, rest: Sequence[Job]) -> Answer:
+        place = self._places.get(job.organisation)
+        if place is None:
+            raise NotFound("There is no such organisation.")
+        if self._again and (done := of_command(place.desk.connection, job.organisation, job.command_id)) is not None:
+            return self._answer_again(place.desk, job, done[1])
+        desk = place.desk
+        if job.actor.ref is not None and job.actor.token is not None:
+            desk.vault.remember_subject(desk.rows, desk.organisation, job.actor.token, job.actor.ref)
+        match job:
+            case Submit():
+                if place.is_stale:
+                    self._refresh(place, rest)
+                return submit(desk, job, place.placed[job.near_miss_id], place.told)
+            case Command():
+                return self._command(place, job, rest)
+
+    def _command(self, place: Place, job: Command, rest: Sequence[Job]) -> Answer:
+        desk = place.desk
+        if job.idempotency is not None:
+            if place.is_stale:
+                self._refresh(place, rest)
+            if (known := replayed(job.idempotency, place.told)) is not None:
+                status, subject, last_sequence = known
+                return Answer(status, _shown(desk, job, last_sequence, subject), replayed=True)
+        first_sequence = desk.head.position + 1
+        desk.memory.forget()
+        job.run(desk, job.cause)
+        if desk.head.position >= first_sequence:
+            place.is_stale = True
+            if job.idempotency is not None:
+                keep(desk, job.idempotency, job.status, job.subject, first_sequence, place.told)
+        return Answer(job.status, _shown(desk, job, None))
+
+    @staticmethod
+    def _answer_again(desk: Desk, job: Job, last_sequence: int) -> Answer:
+        reader = Reader(desk.connection, desk.vault, desk.organisation, last_sequence)
+        match job:
+            case Submit():
+                return Answer(201, reader.near_misses([job.near_miss_id])[0])
+            case Command():
+                return Answer(job.status, job.show(reader, job.subject))
+
+
+def _shown(desk: Desk, job: Command, as_of: int | None, subject: str | None = None) -> Mapping[str, Any]:
+    reader = Reader(desk.connection, desk.vault, desk.organisation, as_of)
+    return job.show(reader, subject or job.subject)
+
+
+def _joined(ranges: Sequence[Range]) -> list[Range]:
+    """One range for each key, wide enough for all that was asked of it."""
+    joined: dict[tuple[str, str, str], Range] = {}
+    for one in ranges:
+        key = one[:3]
+        other = joined.get(key)
+        joined[key] = one if other is None else Range(*key, min(one.low, other.low), max(one.high, other.high))
+    return list(joined.values())

@@ -1,0 +1,244 @@
+"""The shapes of the API contract, made from folded state: one function for an answer and for its every replay."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from typing import Any
+
+from app.domain.action import Agreed
+from app.domain.escalation import OPEN, Escalation, Raised, Status
+from app.domain.moment import format_instant
+from app.domain.near_miss import Check, Corrected, DetailsCompleted, NearMiss, SourceAdded
+from app.domain.review import Review, Stage
+from app.domain.sealed import Reference, SealedText
+from app.events.envelope import Told, instant
+
+Open = Callable[[Reference | SealedText], Any]
+_COUNTED = frozenset({"below_threshold", "escalated", "attached", "related", "cooling_down", "would_escalate"})
+
+
+def near_miss_document(
+    near_miss_id: str,
+    state: NearMiss,
+    told: Sequence[Told[Any]],
+    escalation_ids: Sequence[str],
+    *,
+    in_review: bool,
+    opened: Open,
+) -> dict[str, Any]:
+    """A NearMiss of the API contract. `opened` gives the words and references that are sealed in it."""
+    report, check = state.report, state.check
+    assert report is not None
+    assert check is not None
+    status = state.stage.value
+    document: dict[str, Any] = {
+        "id": near_miss_id,
+        "sequence": told[0].envelope.sequence,
+        "status": "in_review" if in_review and status == "linked" else status,
+        "version": len(told),
+    }
+    if state.source is not None:
+        document["source"] = state.source.source
+        if state.source.source_event_id is not None:
+            document["source_event_id"] = state.source.source_event_id
+    shown = clear(report, opened)
+    if state.workflow_link is not None:
+        shown.pop("stage_allowed", None)
+        shown.pop("stage_affected", None)
+    document.update(shown)
+    document["time_zone"] = document.pop("zone")
+    document["recorded_at"] = instant(told[0].envelope.recorded_at)
+    if state.reported_at is not None:
+        document["reported_at"] = format_instant(state.reported_at)
+    document["taxonomy_version"] = state.taxonomy_version
+    document.setdefault("shift_bracket", None)
+    document["frequency"] = frequency(check)
+    document["similarity_check"] = check_document(check)
+    document["escalation_ids"] = sorted(escalation_ids)
+    if state.workflow_link is not None:
+        document["workflow_link"] = clear(state.workflow_link, opened)
+    if state.awaiting:
+        document["awaiting"] = list(state.awaiting)
+    if state.unregistered_service:
+        document["flags"] = ["unregistered_service"]
+    if state.duplicate_of is not None:
+        document["duplicate_of"] = state.duplicate_of
+    if state.other_sources:
+        document["other_sources"] = [_source_document(other) for other in state.other_sources]
+    if state.closed:
+        document["closure"] = _without_none(
+            {
+                "outcome": opened(state.outcome) if state.outcome else None,
+                "review_id": state.closed_by_review,
+            }
+        )
+    document["revisions"] = [_revision(one, opened) for one in told if isinstance(one.event, _REVISING)]
+    return document
+
+
+def check_document(check: Check) -> dict[str, Any]:
+    """The similarity check as the contract shows it."""
+    return {
+        "checked_at": format_instant(check.checked_at),
+        "policy_version": check.policy_version,
+        "rules": [
+            _without_none(
+                {
+                    "rule_id": rule.rule_id,
+                    "mode": rule.mode,
+                    "key": dict(rule.key),
+                    "window": rule.window,
+                    "threshold": rule.threshold,
+                    "count": rule.count,
+                    "matched_ids": list(rule.matched_ids),
+                    "outcome": rule.outcome,
+                    "historical": rule.historical,
+                    "cooldown_until": format_instant(rule.cooldown_until) if rule.cooldown_until else None,
+                }
+            )
+            for rule in check.rules
+        ],
+    }
+
+
+def frequency(check: Check) -> float | int:
+    """How often it happened, the record itself included: the largest count of the rules that count it (S1)."""
+    return max((rule.count for rule in check.rules if rule.outcome in _COUNTED), default=1)
+
+
+def clear(value: Any, opened: Open) -> Any:
+    """A domain value as JSON-like data, sealed words opened, absent values left out."""
+    match value:
+        case Reference() | SealedText():
+            return opened(value)
+        case datetime():
+            return format_instant(value)
+        case tuple() | list():
+            return [clear(item, opened) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        case Mapping():
+            return dict(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        case _ if is_dataclass(value):
+            return {
+                field.name: clear(item, opened)
+                for field in fields(value)
+                if (item := getattr(value, field.name)) is not None and item != ()
+            }
+        case _:
+            return value
+
+
+def keys_in(value: Any) -> Iterable[str]:
+    match value:
+        case Reference(key=key) | SealedText(key=key):
+            yield key
+        case tuple() | list():
+            for item in value:  # pyright: ignore[reportUnknownVariableType]
+                yield from keys_in(item)
+        case _ if is_dataclass(value):
+            for field in fields(value):
+                yield from keys_in(getattr(value, field.name))
+        case _:
+            pass
+
+
+def escalation_document(
+    escalation_id: str, state: Escalation, told: Sequence[Told[Any]], times: Mapping[str, tuple[int, int]]
+) -> dict[str, Any]:
+    """An escalation of the API contract. `times`: event time and sequence of its near misses, for their order."""
+    raised: Raised = told[0].event
+    members = sorted(state.members.items(), key=lambda member: times.get(member[0], (0, 0)))
+    return _without_none(
+        {
+            "id": escalation_id,
+            "sequence": told[0].envelope.sequence,
+            "rule_id": raised.rule_id,
+            "policy_version": raised.policy_version,
+            "key": dict(raised.key),
+            "service_id": raised.service_id,
+            "threshold": raised.threshold,
+            "window": raised.window,
+            "status": state.status.value,
+            "level": state.level,
+            "epoch": state.epoch,
+            "owner": state.acknowledged_by[-1] if state.acknowledged_by else None,
+            "raised_at": instant(told[0].envelope.recorded_at),
+            "crossed_at": format_instant(raised.crossed_at),
+            "detected_late": raised.detected_late,
+            "detection_delay": raised.detection_delay or "PT0S",
+            "members": [{"near_miss_id": near_miss_id, "kind": kind} for near_miss_id, kind in members],
+            "flags": list(state.flags),
+            "review_id": raised.review_id,
+            "previous_episode_id": raised.previous_episode_id,
+            "closed_as": state.closed_as,
+            "next_deadlines": [],
+            "version": len(told),
+        }
+    )
+
+
+def review_document(
+    review_id: str,
+    state: Review,
+    told: Sequence[Told[Any]],
+    actions: Mapping[str, Sequence[Told[Any]]],
+    opened: Open,
+) -> dict[str, Any]:
+    """A manager review: its findings, its actions, and how it was closed."""
+    closed = next((one.event for one in reversed(told) if one.envelope.type == "review.closed"), None)
+    return _without_none(
+        {
+            "id": review_id,
+            "sequence": told[0].envelope.sequence,
+            "escalation_id": told[0].event.escalation_id,
+            "status": state.stage.value,
+            "opened_at": instant(told[0].envelope.recorded_at),
+            "causes": clear(state.causes.causes, opened) if state.causes else [],
+            "system_risk": clear(state.system_risk, opened),
+            "safeguarding": clear(state.safeguarding, opened),
+            "actions": [_action_document(one, actions[one], opened) for one in state.actions if one in actions],
+            "countersignature": clear(state.countersignature, opened),
+            "closure": clear(closed, opened) if state.stage is Stage.CLOSED else None,
+            "version": len(told),
+        }
+    )
+
+
+def is_open(status: str) -> bool:
+    """Whether an escalation of this status still asks for somebody."""
+    return Status(status) in OPEN
+
+
+def _action_document(action_id: str, told: Sequence[Told[Any]], opened: Open) -> dict[str, Any]:
+    agreed: Agreed = told[0].event
+    return {"id": action_id, **clear(agreed, opened), "version": len(told)}
+
+
+def _source_document(added: SourceAdded) -> dict[str, Any]:
+    source = added.source
+    return _without_none(
+        {
+            "near_miss_id": added.near_miss_id,
+            "source": source.source if source else None,
+            "source_event_id": source.source_event_id if source else None,
+        }
+    )
+
+
+_REVISING = Corrected | DetailsCompleted
+
+
+def _revision(told: Told[Any], opened: Open) -> dict[str, Any]:
+    event = told.event
+    return _without_none(
+        {
+            "version": told.envelope.version,
+            "recorded_at": instant(told.envelope.recorded_at),
+            "actor": told.envelope.actor,
+            "changed": list(event.changed if isinstance(event, Corrected) else event.completed),
+            "reason": opened(event.reason) if isinstance(event, Corrected) else None,
+        }
+    )
+
+
+def _without_none(document: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if value is not None}

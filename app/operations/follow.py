@@ -1,0 +1,96 @@
+"""Followers of the ledger: each keeps its place, moved in the transaction that stores its effect.
+
+A follower can skip nothing, for a sequence that it has passed was committed before. Workers of several
+processes share the followers: whoever holds a follower's row of an organisation goes on with it.
+"""
+
+from types import ModuleType
+
+from sqlalchemy import Connection, and_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from app.database.engine import Database
+from app.database.tables import followers, ledgers
+from app.events.codec import told
+from app.events.store import position, read_after
+from app.operations.configuration import Configurations
+from app.projections.context import Context
+from app.projections.inline import FOLLOWING
+from app.projections.rows import Rows
+
+PAGE = 500
+
+
+def catch_up(
+    database: Database, dialect: ModuleType, configurations: Configurations, organisation: str, name: str
+) -> int:
+    """Follow until the ledger's end as it is now; returns that sequence."""
+    with database.read() as connection:
+        end = position(connection, organisation)
+        if _place(connection, organisation, name) >= end:
+            return end
+    while step(database, dialect, configurations, organisation, name, wait=True) < end:
+        pass
+    return end
+
+
+def step(
+    database: Database,
+    dialect: ModuleType,
+    configurations: Configurations,
+    organisation: str,
+    name: str,
+    *,
+    wait: bool = False,
+) -> int:
+    """Follow one page further; returns how far the follower has come. Without `wait`, another's claim is let be."""
+    with database.write() as connection:
+        place = _claim(connection, organisation, name, wait=wait)
+        if place is None:
+            return 0
+        page = read_after(connection, organisation, place, PAGE)
+        if not page:
+            return place
+        rows = Rows(connection, dialect.insert)
+        context = Context(rows, organisation, organisation, configurations.now(connection, organisation).policy)
+        for envelope in page:
+            FOLLOWING[name].apply(context, told(envelope))
+        rows.flush()
+        place = page[-1].sequence
+        connection.execute(
+            update(followers)
+            .where(and_(followers.c.organisation == organisation, followers.c.name == name))
+            .values(position=place)
+        )
+        return place
+
+
+def lagging(connection: Connection) -> list[tuple[str, str, int]]:
+    """The followers that are behind: organisation, name, and by how many events."""
+    ends = {row.organisation: row.position for row in connection.execute(select(ledgers))}
+    places = {(row.organisation, row.name): row.position for row in connection.execute(select(followers))}
+    return [
+        (organisation, name, end - places.get((organisation, name), 0))
+        for organisation, end in sorted(ends.items())
+        for name in FOLLOWING
+        if end > places.get((organisation, name), 0)
+    ]
+
+
+def _place(connection: Connection, organisation: str, name: str) -> int:
+    chosen = select(followers.c.position).where(followers.c.organisation == organisation, followers.c.name == name)
+    return connection.execute(chosen).scalar() or 0
+
+
+def _claim(connection: Connection, organisation: str, name: str, *, wait: bool) -> int | None:
+    """The follower's place, held until the transaction ends; None when another worker holds it."""
+    chosen = select(followers.c.position).where(followers.c.organisation == organisation, followers.c.name == name)
+    place = connection.execute(chosen.with_for_update(skip_locked=not wait)).scalar()
+    if place is not None:
+        return place
+    if connection.execute(chosen).scalar() is not None:
+        return None
+    row = {"organisation": organisation, "name": name, "position": 0}
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(followers).on_conflict_do_nothing(), row)
+    return connection.execute(chosen.with_for_update()).scalar_one()

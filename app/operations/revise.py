@@ -1,0 +1,233 @@
+"""What may happen to a near miss after it was recorded: corrected, completed, linked, withdrawn, closed.
+
+Each of these is checked against similar records like the submission was, in its own transaction (S2).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from app.domain import near_miss, taxonomy_check
+from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.near_miss import Check, NearMiss, Report
+from app.domain.patterns import judge
+from app.domain.sealed import SealedText
+from app.events.store import Cause, Draft
+from app.operations.desk import Desk
+from app.operations.documents import clear
+from app.operations.job import PreconditionFailed
+from app.operations.judging import check_of, drafts_of
+from app.operations.reporting import Placed, Sealer, awaited, link_of, place_document, report_of
+from app.operations.show import Reader
+from app.projections.facts import facts_of
+
+NO_SUCH_NEAR_MISS = "No near miss of that id belongs to this organisation: GET /v1/near-misses lists them."
+
+
+@dataclass(slots=True)
+class Record:
+    """One near miss under the lock: its state, its stream's version, and where its words are sealed."""
+
+    desk: Desk
+    near_miss_id: str
+    state: NearMiss
+    version: int
+    sequence: int
+    sealer: Sealer
+
+    @property
+    def report(self) -> Report:
+        """What is known of it."""
+        assert self.state.report is not None
+        return self.state.report
+
+    @property
+    def stream(self) -> str:
+        """Its stream in the ledger."""
+        return f"near_miss/{self.near_miss_id}"
+
+    def document(self) -> dict[str, Any]:
+        """The report in clear, as it was submitted."""
+        told = self.desk.read(self.stream)
+        reader = Reader(self.desk.connection, self.desk.vault, self.desk.organisation)
+        document = clear(self.report, reader.opener([told]))
+        document.pop("zone")
+        document.pop("shift_bracket", None)
+        document["service_id"] = document.pop("reported_service_id", None) or document.get("service_id")
+        return {name: value for name, value in document.items() if value is not None}
+
+
+def load(desk: Desk, near_miss_id: str, if_match: int | None = None) -> Record:
+    """The near miss, or `NotFound`; `PreconditionFailed` when it is not at the version that was named."""
+    told = desk.read(f"near_miss/{near_miss_id}")
+    if not told:
+        raise NotFound(NO_SUCH_NEAR_MISS)
+    if if_match is not None and if_match != len(told):
+        raise PreconditionFailed("It has changed since: read it again and repeat the request with its new ETag.")
+    state = near_miss.UNRECORDED
+    for one in told:
+        state = near_miss.evolve(state, one.event)
+    return Record(desk, near_miss_id, state, len(told), told[0].envelope.sequence, Sealer(desk, text_key(state)))
+
+
+def correct(desk: Desk, cause: Cause, record: Record, reason: str, changes: Mapping[str, Any]) -> None:
+    """Change fields of the report; a null takes an optional one out."""
+    document = {**record.document(), **changes}
+    document = {name: value for name, value in document.items() if value is not None}
+    required = {"occurred_at", "incident_type", "classification"} - document.keys()
+    missing = [name for name in (*sorted(required), *awaited(document)) if name not in record.state.awaiting]
+    if missing:
+        raise Invalid(
+            *(
+                Fault(f"/changes/{name}", "missing", "A report keeps this: change it, do not clear it.")
+                for name in missing
+            )
+        )
+    held = clear(record.report, lambda _: None)
+    if faults := taxonomy_check.faults(desk.configuration.taxonomy, document, held, "/changes"):
+        raise Invalid(*faults)
+    changed = tuple(sorted(changes))
+    _rewrite(
+        desk,
+        cause,
+        record,
+        document,
+        lambda report, check, version, unregistered: near_miss.Correct(
+            record.sealer.text(reason), changed, report, check, version, unregistered
+        ),
+    )
+
+
+def complete_details(desk: Desk, cause: Cause, record: Record, details: Mapping[str, Any]) -> None:
+    """Add what a system posted the record without; what is still missing is named."""
+    document = {**record.document(), **details}
+    if still := awaited(document):
+        raise Invalid(*(Fault(f"/{name}", "missing", "The record still awaits this: add it.") for name in still))
+    if faults := taxonomy_check.faults(desk.configuration.taxonomy, document, clear(record.report, lambda _: None)):
+        raise Invalid(*faults)
+    completed = tuple(sorted(details))
+    _rewrite(
+        desk,
+        cause,
+        record,
+        document,
+        lambda report, check, version, unregistered: near_miss.CompleteDetails(
+            completed, report, check, version, unregistered
+        ),
+    )
+
+
+def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) -> None:
+    """Tie the near miss to the stage of work that allowed it (S7 to S9)."""
+    check_link(record, document)
+    made = link_of(document, record.sealer)
+    after = near_miss.evolve(record.state, near_miss.Linked(made, _no_check(record)))
+    _judged(desk, cause, record, after, lambda check: near_miss.Link(made, check))
+
+
+def check_link(record: Record, document: Mapping[str, Any]) -> None:
+    """Refuse stages that the record's incident type does not have."""
+    faults = taxonomy_check.link_faults(
+        record.desk.configuration.taxonomy,
+        record.report.incident_type,
+        document,
+        clear(record.state.workflow_link, lambda _: None) or taxonomy_check.NOTHING,
+    )
+    if faults:
+        raise Invalid(*faults)
+
+
+def withdraw(desk: Desk, cause: Cause, record: Record, reason: str) -> None:
+    """Take the record out of every count."""
+    _judged(desk, cause, record, None, lambda check: near_miss.Withdraw(record.sealer.text(reason), check))
+
+
+def mark_duplicate(desk: Desk, cause: Cause, record: Record, reason: str, duplicate_of: str) -> None:
+    """Say which record holds the same occurrence; that one takes over the source reference."""
+    if record.state.duplicate_of == duplicate_of:
+        return
+    pointer = "/duplicate_of"
+    try:
+        master = load(desk, duplicate_of)
+    except NotFound as missing:
+        raise Invalid(Fault(pointer, "unknown-id", "Name the id of the record that stays.")) from missing
+    if duplicate_of == record.near_miss_id or not master.state.counts:
+        raise Invalid(
+            Fault(pointer, "no-master", "Name a record that counts itself: not this one, nor a withdrawn one.")
+        )
+    _judged(
+        desk,
+        cause,
+        record,
+        None,
+        lambda check: near_miss.MarkDuplicate(record.sealer.text(reason), duplicate_of, check),
+    )
+    adopted = near_miss.decide(near_miss.AddSource(record.near_miss_id, record.state.source), master.state, desk.now)
+    desk.append(cause, [Draft(master.stream, master.version, adopted)])
+
+
+def close(desk: Desk, cause: Cause, record: Record, outcome: str) -> None:
+    """Finish a near miss by itself, when no escalation holds it (S6)."""
+    reader = Reader(desk.connection, desk.vault, desk.organisation)
+    standing = tuple(one for one, is_open in reader.standing_in(record.near_miss_id) if is_open)
+    command = near_miss.Close(record.sealer.text(outcome), standing)
+    drafted = near_miss.decide(command, record.state, desk.now)
+    desk.append(cause, [Draft(record.stream, record.version, drafted)])
+
+
+def text_key(state: NearMiss) -> str | None:
+    """Under which key the record's free text is sealed, if it has any."""
+    report, link = state.report, state.workflow_link
+    texts = (
+        report.narrative if report else None,
+        report.staff_not_known_reason if report else None,
+        link.deviation_from_plan if link else None,
+    )
+    return next((text.key for text in texts if text is not None), None)
+
+
+def _rewrite(
+    desk: Desk,
+    cause: Cause,
+    record: Record,
+    document: Mapping[str, Any],
+    command: Callable[[Report, Check, int, bool | None], near_miss.Command],
+) -> None:
+    placed = _placed(record, document)
+    report = report_of(document, placed, record.sealer)
+    taxonomy_version = desk.configuration.taxonomy.version
+    unregistered = True if placed.unregistered else None
+    corrected = near_miss.Corrected(SealedText("", ""), (), report, _no_check(record), taxonomy_version, unregistered)
+    after = near_miss.evolve(record.state, corrected)
+    _judged(desk, cause, record, after, lambda check: command(report, check, taxonomy_version, unregistered))
+
+
+def _placed(record: Record, document: Mapping[str, Any]) -> Placed:
+    return place_document(record.near_miss_id, record.sequence, document, None, record.desk.configuration)
+
+
+def _judged(
+    desk: Desk,
+    cause: Cause,
+    record: Record,
+    after: NearMiss | None,
+    command: Callable[[Check], near_miss.Command],
+) -> None:
+    settled, now = desk.configuration, desk.micros
+    before_facts = facts_of(record.near_miss_id, record.sequence, record.state) if record.state.counts else None
+    after_facts = facts_of(record.near_miss_id, record.sequence, after) if after is not None else None
+    judgement = judge(settled.policy, desk.memory, before_facts, after_facts, now, settled.zone)
+    check = check_of(judgement, settled.policy, now)
+    decided = near_miss.decide(command(check), record.state, desk.now)
+    if not decided:
+        return
+    occurred_at = after_facts.moment.at if after_facts is not None else None
+    drafts = [Draft(record.stream, record.version, decided, occurred_at)]
+    drafts += drafts_of(judgement.effects, desk.memory, settled.policy, cause.command_id, now)
+    desk.append(cause, drafts)
+    desk.memory.forget()
+
+
+def _no_check(record: Record) -> Check:
+    assert record.state.check is not None
+    return record.state.check

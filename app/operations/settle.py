@@ -1,0 +1,49 @@
+"""What an organisation settles: its policy, its words, its services."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain import adoption, patterns, service, taxonomy
+from app.events.store import Cause, Draft
+from app.operations.configuration import POLICY_STREAM, TAXONOMY_STREAM
+from app.operations.desk import Desk
+from app.operations.job import PreconditionFailed
+from app.operations.judging import drafts_of
+
+STALE = "It has changed since: read it again and repeat the request with its new ETag."
+
+
+def adopt_policy(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match: int | None) -> None:
+    """Put a policy in force; what its rules find in (now − W, now] is raised in the same transaction."""
+    settled = desk.configuration
+    if if_match is not None and if_match != settled.policy.version:
+        raise PreconditionFailed(STALE)
+    adopted = adoption.decide(adoption.Adopt(document), settled.policy)
+    if not adopted:
+        return
+    desk.append(cause, [Draft(POLICY_STREAM, settled.policy_events, adopted)])
+    desk.memory.forget()
+    policy, now = desk.configuration.policy, desk.micros
+    raises = patterns.adopt(policy, desk.memory, now, desk.configuration.zone)
+    desk.append(cause, drafts_of(raises, desk.memory, policy, cause.command_id, now))
+
+
+def extend_taxonomy(desk: Desk, cause: Cause, command: taxonomy.Extend, if_match: int | None) -> None:
+    """Add to the organisation's words, or change or retire some."""
+    settled = desk.configuration
+    if if_match is not None and if_match != settled.taxonomy.version:
+        raise PreconditionFailed(STALE)
+    decided = taxonomy.decide(command, settled.taxonomy, desk.now)
+    desk.append(cause, [Draft(TAXONOMY_STREAM, settled.taxonomy_events, decided)])
+
+
+def register_service(
+    desk: Desk, cause: Cause, service_id: str, particulars: service.Particulars, if_match: int | None
+) -> None:
+    """Say what a service is, where it belongs, and who holds which role."""
+    stream = f"service/{service_id}"
+    state, version = desk.fold(stream, service.UNREGISTERED, service.evolve)
+    if if_match is not None and if_match != version:
+        raise PreconditionFailed(STALE)
+    decided = service.decide(service.Register(particulars), state, desk.now)
+    desk.append(cause, [Draft(stream, version, decided)])

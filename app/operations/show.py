@@ -1,0 +1,148 @@
+"""What readers are shown of a near miss, an escalation and a review: folded from the ledger, as known at a sequence.
+
+The answer to a command and every later replay of it are made by the same functions, so they are the same.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, and_, select
+
+from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
+from app.domain import escalation, near_miss, review
+from app.events.codec import told as decoded
+from app.events.envelope import Told, instant
+from app.events.store import read_streams
+from app.events.vault import Opener, Vault
+from app.operations.documents import clear, escalation_document, keys_in, near_miss_document, review_document
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads one organisation on one connection, as known at ledger sequence `as_of` (now when None)."""
+
+    connection: Connection
+    vault: Vault
+    organisation: str
+    as_of: int | None = None
+
+    def near_misses(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The near misses of these ids that exist, in the order asked."""
+        streams = self._streams("near_miss", ids)
+        memberships = self._memberships(list(streams))
+        opener = self.opener(streams.values())
+        shown: list[dict[str, Any]] = []
+        for near_miss_id in ids:
+            told = streams.get(near_miss_id)
+            if not told:
+                continue
+            state = near_miss.UNRECORDED
+            for one in told:
+                state = near_miss.evolve(state, one.event)
+            standing = memberships.get(near_miss_id, [])
+            shown.append(
+                near_miss_document(
+                    near_miss_id,
+                    state,
+                    told,
+                    [escalation_id for escalation_id, _ in standing],
+                    in_review=any(is_open for _, is_open in standing),
+                    opened=opener,
+                )
+            )
+        return shown
+
+    def escalations(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The escalations of these ids that exist, in the order asked."""
+        streams = self._streams("escalation", ids)
+        states = {one: _fold(told, escalation.UNRAISED, escalation.evolve) for one, told in streams.items()}
+        times = self._event_times({member for state in states.values() for member in state.members})
+        return [escalation_document(one, states[one], streams[one], times) for one in ids if one in streams]
+
+    def reviews(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The reviews of these ids that exist, in the order asked."""
+        streams = self._streams("review", ids)
+        states = {one: _fold(told, review.UNOPENED, review.evolve) for one, told in streams.items()}
+        actions = self._streams("action", [one for state in states.values() for one in state.actions])
+        opener = self.opener([*streams.values(), *actions.values()])
+        return [review_document(one, states[one], streams[one], actions, opener) for one in ids if one in streams]
+
+    def standing_in(self, near_miss_id: str) -> list[tuple[str, bool]]:
+        """The escalations that hold a near miss, and whether each is open."""
+        return self._memberships([near_miss_id]).get(near_miss_id, [])
+
+    def history(self, stream: str) -> list[dict[str, Any]]:
+        """Every event of a stream, in order, with its words opened."""
+        told = self.told([stream])[stream]
+        opener = self.opener([told])
+        return [
+            {
+                "sequence": one.envelope.sequence,
+                "type": f"forewarn.{one.envelope.type}.v{one.envelope.schema_version}",
+                "version": one.envelope.version,
+                "occurred_at": instant(one.envelope.occurred_at),
+                "recorded_at": instant(one.envelope.recorded_at),
+                "actor": one.envelope.actor,
+                "correlation_id": one.envelope.correlation_id,
+                "data": clear(one.event, opener),
+            }
+            for one in told
+        ]
+
+    def _streams(self, kind: str, ids: Sequence[str]) -> dict[str, list[Told[Any]]]:
+        told = self.told([f"{kind}/{one}" for one in ids])
+        return {stream.split("/", 1)[1]: events for stream, events in told.items() if events}
+
+    def told(self, streams: Sequence[str]) -> dict[str, list[Told[Any]]]:
+        found = read_streams(self.connection, self.organisation, streams, self.as_of)
+        return {stream: [decoded(envelope) for envelope in envelopes] for stream, envelopes in found.items()}
+
+    def opener(self, streams: Iterable[Iterable[Told[Any]]]) -> Opener:
+        """What opens everything sealed in these events."""
+        keys = {key for told in streams for one in told for key in keys_in(one.event)}
+        return self.vault.opener(self.connection, self.organisation, keys)
+
+    def _memberships(self, ids: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
+        member, raised = escalation_members.c, escalations.c
+        chosen = (
+            select(member.near_miss_id, member.escalation_id, raised.is_open, raised.closed_sequence, raised.status)
+            .join(
+                escalations,
+                and_(raised.organisation == member.organisation, raised.escalation_id == member.escalation_id),
+            )
+            .where(member.organisation == self.organisation, member.kind != "withdrawn")
+            .order_by(raised.sequence)
+        )
+        if self.as_of is None:
+            chosen = chosen.where(member.valid_to == FOR_EVER)
+        else:
+            chosen = chosen.where(member.valid_from <= self.as_of, member.valid_to > self.as_of)
+        found: dict[str, list[tuple[str, bool]]] = {}
+        for start in range(0, len(ids), 500):
+            for row in self.connection.execute(chosen.where(member.near_miss_id.in_(ids[start : start + 500]))):
+                is_open = bool(row.is_open)
+                if self.as_of is not None and row.status != "historical":
+                    is_open = row.closed_sequence is None or row.closed_sequence > self.as_of
+                found.setdefault(row.near_miss_id, []).append((row.escalation_id, is_open))
+        return found
+
+    def _event_times(self, ids: set[str]) -> dict[str, tuple[int, int]]:
+        chosen = select(near_misses.c.near_miss_id, near_misses.c.occurred_at, near_misses.c.sequence)
+        wanted = sorted(ids)
+        times: dict[str, tuple[int, int]] = {}
+        for start in range(0, len(wanted), 500):
+            of_these = and_(
+                near_misses.c.organisation == self.organisation,
+                near_misses.c.near_miss_id.in_(wanted[start : start + 500]),
+            )
+            times |= {row[0]: (row[1], row[2]) for row in self.connection.execute(chosen.where(of_these))}
+        return times
+
+
+def _fold(told: Sequence[Told[Any]], state: S, evolve: Callable[[S, Any], S]) -> S:
+    for one in told:
+        state = evolve(state, one.event)
+    return state

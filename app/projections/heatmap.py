@@ -1,0 +1,88 @@
+"""The heatmap: each record that stands, with the stage that allowed it and when it happened, local to it.
+
+A follower: it reads the ledger after the fact and keeps its place. A row holds from the event that made it to
+the one that changed it, so a map as of any sequence is a plain count.
+"""
+
+from datetime import date, datetime
+
+from sqlalchemy import and_, update
+
+from app.database.tables import FOR_EVER, heatmap_facts
+from app.domain.moment import parse_moment
+from app.domain.near_miss import (
+    UNRECORDED,
+    Corrected,
+    DetailsCompleted,
+    Linked,
+    MarkedDuplicate,
+    NearMiss,
+    Recorded,
+    Withdrawn,
+    evolve,
+)
+from app.domain.zones import zone
+from app.events.envelope import Envelope, Told
+from app.projections.context import Context
+
+TABLES = (heatmap_facts,)
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def apply(context: Context, told: Told[object]) -> None:
+    """What the event does to the map's rows."""
+    envelope, event = told.envelope, told.event
+    match event:
+        case Recorded():
+            _put(context, envelope, evolve(UNRECORDED, event))
+        case Corrected() | DetailsCompleted() | Linked() | Withdrawn() | MarkedDuplicate():
+            context.rows.execute(
+                update(heatmap_facts)
+                .where(
+                    and_(
+                        heatmap_facts.c.organisation == context.organisation,
+                        heatmap_facts.c.near_miss_id == envelope.subject,
+                        heatmap_facts.c.valid_to == FOR_EVER,
+                    )
+                )
+                .values(valid_to=envelope.sequence)
+            )
+            state = context.near_miss(envelope)
+            if state.counts:
+                _put(context, envelope, state)
+        case _:
+            pass
+
+
+def _put(context: Context, envelope: Envelope, state: NearMiss) -> None:
+    report = state.report
+    if report is None:
+        return
+    moment = parse_moment(report.occurred_at, zone(report.zone))
+    local = date.fromordinal(moment.day)
+    hour = None
+    if not moment.date_only:
+        hour = str(datetime.fromtimestamp(moment.at // 1_000_000, zone(report.zone)).hour)
+    year, week, _ = local.isocalendar()
+    link = state.workflow_link
+    context.rows.insert(
+        heatmap_facts,
+        (
+            context.organisation,
+            envelope.subject,
+            FOR_EVER,
+            envelope.sequence,
+            moment.at,
+            report.classification,
+            report.service_id,
+            report.incident_type,
+            report.deviation,
+            link.stage_allowed if link else report.stage_allowed,
+            link.stage_affected if link else report.stage_affected,
+            report.shift_bracket,
+            WEEKDAYS[local.weekday()],
+            hour,
+            f"{year}-W{week:02d}",
+            f"{local:%Y-%m}",
+        ),
+    )

@@ -1,0 +1,168 @@
+"""The windows: for every rule, the records that it counts, by key and event time.
+
+A record has a row for each rule that counts it, from the event that put it there until the one that took it
+out: a correction, a withdrawal, or the closing of a review that consumed it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from sqlalchemy import and_, update
+
+from app.database.tables import FOR_EVER, window_entries
+from app.domain import escalation, near_miss
+from app.domain.adoption import Adopted, evolve
+from app.domain.near_miss import Corrected, DetailsCompleted, Linked, MarkedDuplicate, NearMiss, Recorded, Withdrawn
+from app.domain.rule import Rule
+from app.domain.similarity import Facts, place
+from app.events.codec import decode
+from app.events.envelope import Envelope, Told
+from app.events.store import read_all
+from app.projections.context import Context
+from app.projections.facts import facts_of
+
+TABLES = (window_entries,)
+
+
+def apply(context: Context, told: Told[object]) -> None:
+    """What the event does to the windows' rows."""
+    envelope, event = told.envelope, told.event
+    match event:
+        case Recorded():
+            _enter(context, envelope, near_miss.evolve(near_miss.UNRECORDED, event), envelope.sequence)
+        case Corrected() | DetailsCompleted() | Linked():
+            _leave(context, envelope)
+            state = context.near_miss(envelope)
+            if state.counts and not state.closed:
+                _enter(context, envelope, state, context.first_sequence(envelope))
+        case Withdrawn() | MarkedDuplicate():
+            _leave(context, envelope)
+        case escalation.Closed(consumed=consumed) | escalation.MonitoringBegun(consumed=consumed) if consumed:
+            crossing = context.crossing(envelope)
+            context.rows.execute(
+                update(window_entries)
+                .where(
+                    and_(
+                        window_entries.c.organisation == context.organisation,
+                        window_entries.c.rule_id == crossing.rule_id,
+                        window_entries.c.near_miss_id.in_(consumed),
+                        window_entries.c.valid_to == FOR_EVER,
+                    )
+                )
+                .values(valid_to=envelope.sequence)
+            )
+        case Adopted():
+            _adopt(context, envelope, event)
+        case _:
+            pass
+
+
+def counting(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """The rules that keep windows at all, by id."""
+    return {rule.id: rule for rule in rules if rule.mode != "off"}
+
+
+def _adopt(context: Context, envelope: Envelope, event: Adopted) -> None:
+    before = counting(context.policy.rules)
+    after = counting(evolve(context.policy, event).rules)
+    gone = [rule_id for rule_id in before if rule_id not in after]
+    anew = [rule for rule in after.values() if rule.id not in before or rule.placement != before[rule.id].placement]
+    if not gone and not anew:
+        return
+    context.rows.execute(
+        update(window_entries)
+        .where(
+            and_(
+                window_entries.c.organisation == context.organisation,
+                window_entries.c.rule_id.in_([*gone, *(rule.id for rule in anew)]),
+                window_entries.c.valid_to == FOR_EVER,
+            )
+        )
+        .values(valid_to=envelope.sequence)
+    )
+    for facts, consumed_by in _counted_records(context, envelope.sequence) if anew else ():
+        for rule in anew:
+            if rule.id not in consumed_by:
+                _insert(context, rule, facts, envelope.sequence)
+
+
+def _counted_records(context: Context, up_to: int) -> Iterator[tuple[Facts, frozenset[str]]]:
+    """Every record that counts, and the rules whose closed reviews consumed it; told by the ledger alone."""
+    states: dict[str, tuple[int, NearMiss]] = {}
+    rules: dict[str, str] = {}
+    consumed: dict[str, set[str]] = {}
+    for page in read_all(context.rows.connection, context.ledger, up_to=up_to, types=_TOLD_BY):
+        for envelope in page:
+            event = decode(envelope)
+            match event:
+                case escalation.Raised(rule_id=rule_id):
+                    rules[envelope.subject] = rule_id
+                case escalation.Closed(consumed=members) | escalation.MonitoringBegun(consumed=members):
+                    for near_miss_id in members:
+                        consumed.setdefault(near_miss_id, set()).add(rules[envelope.subject])
+                case _:
+                    sequence, state = states.get(envelope.subject, (envelope.sequence, near_miss.UNRECORDED))
+                    states[envelope.subject] = (sequence, near_miss.evolve(state, event))
+    for near_miss_id, (sequence, state) in states.items():
+        if state.counts:
+            yield facts_of(near_miss_id, sequence, state), frozenset(consumed.get(near_miss_id, ()))
+
+
+_TOLD_BY = (
+    "near_miss.recorded",
+    "near_miss.corrected",
+    "near_miss.details_completed",
+    "near_miss.linked",
+    "near_miss.withdrawn",
+    "near_miss.marked_duplicate",
+    "near_miss.closed",
+    "escalation.raised",
+    "escalation.monitoring_begun",
+    "escalation.closed",
+)
+
+
+def _enter(context: Context, envelope: Envelope, state: NearMiss, sequence: int) -> None:
+    facts = facts_of(envelope.subject, sequence, state)
+    for rule in context.policy.rules:
+        if rule.mode != "off":
+            _insert(context, rule, facts, envelope.sequence)
+
+
+def _insert(context: Context, rule: Rule, facts: Facts, valid_from: int) -> None:
+    placement = place(rule, facts)
+    if placement is None or placement.kind != "counted" or placement.key_text is None:
+        return
+    entry = placement.entry
+    moment = entry.moment
+    context.rows.insert(
+        window_entries,
+        (
+            context.organisation,
+            rule.id,
+            placement.key_text,
+            FOR_EVER,
+            moment.at,
+            entry.near_miss_id,
+            valid_from,
+            entry.sequence,
+            moment.day,
+            moment.date_only,
+            float(entry.weight),
+            entry.distinct,
+            entry.incident_type,
+        ),
+    )
+
+
+def _leave(context: Context, envelope: Envelope) -> None:
+    context.rows.execute(
+        update(window_entries)
+        .where(
+            and_(
+                window_entries.c.organisation == context.organisation,
+                window_entries.c.near_miss_id == envelope.subject,
+                window_entries.c.valid_to == FOR_EVER,
+            )
+        )
+        .values(valid_to=envelope.sequence)
+    )

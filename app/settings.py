@@ -1,0 +1,88 @@
+"""What the surroundings may decide: environment variables with the prefix `FOREWARN_`."""
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import URL, make_url
+
+_RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
+
+
+class Settings(BaseSettings):
+    """The service's settings; a value that cannot be used is refused at start with a sentence."""
+
+    model_config = SettingsConfigDict(env_prefix="FOREWARN_", extra="ignore", frozen=True)
+
+    database_url: str = "sqlite:///forewarn.db"
+    """`sqlite:///path` or `postgresql://user:password@host/name`."""
+    environment: Literal["development", "production", "test"] = "development"
+    master_key: str | None = None
+    """Base64 of 32 bytes; wraps the keys of personal data."""
+    bootstrap_api_key: str | None = None
+    """The first organisation's admin key: 32 to 128 visible ASCII characters."""
+    clock: str | None = None
+    """`file:PATH`, for tests only: the instant is read from the file at every ask."""
+    rate_limit: str | None = None
+    """For example `600/minute`, per key; off unless set."""
+    queue_limit: int = 1024
+    """Commands that may wait for the writer; one more is answered 503 with Retry-After."""
+    command_deadline: float = 30.0
+    """Seconds a command may wait before it is answered 503 and not carried out."""
+    webhook_allow_networks: str = ""
+    """CIDRs, separated by commas, that webhooks may reach although they are not global."""
+
+    @field_validator("bootstrap_api_key")
+    @classmethod
+    def _visible_ascii(cls, key: str | None) -> str | None:
+        if key is not None and not re.fullmatch(r"[!-~]{32,128}", key):
+            raise ValueError("FOREWARN_BOOTSTRAP_API_KEY takes 32 to 128 visible ASCII characters.")
+        return key
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _a_rate(cls, rate: str | None) -> str | None:
+        if rate and not _RATE.fullmatch(rate):
+            raise ValueError("FOREWARN_RATE_LIMIT reads like 600/minute (second, minute or hour).")
+        return rate or None
+
+    @model_validator(mode="after")
+    def _test_clock_only_in_tests(self) -> "Settings":
+        if self.clock and (self.environment != "test" or not self.clock.startswith("file:")):
+            raise ValueError("FOREWARN_CLOCK=file:PATH is accepted only with FOREWARN_ENVIRONMENT=test.")
+        return self
+
+    @cached_property
+    def url(self) -> URL:
+        """The database as SQLAlchemy names it: psycopg drives PostgreSQL."""
+        url = make_url(self.database_url)
+        match url.get_backend_name():
+            case "postgresql":
+                return url.set(drivername="postgresql+psycopg")
+            case "sqlite":
+                return url.set(drivername="sqlite")
+            case other:
+                raise ValueError(f"FOREWARN_DATABASE_URL takes sqlite:///path or postgresql://…, not {other}.")
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgresql"]:
+        """Which of the two databases this is."""
+        return "sqlite" if self.url.get_backend_name() == "sqlite" else "postgresql"
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """The SQLite file, or None for PostgreSQL."""
+        if self.dialect != "sqlite" or not self.url.database:
+            return None
+        return Path(self.url.database)
+
+    @property
+    def rate(self) -> tuple[int, float] | None:
+        """Requests allowed per key, and the seconds they are allowed in."""
+        if self.rate_limit is None:
+            return None
+        count, unit = self.rate_limit.split("/")
+        return int(count), {"second": 1.0, "minute": 60.0, "hour": 3600.0}[unit]
