@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Annotated
 from uuid import uuid4
 
@@ -14,9 +14,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy import select
 
-from app import sole
 from app.clock import ClockUnreadable
-from app.database import migrate
+from app.database import migrate, sole
 from app.database.tables import api_keys
 from app.domain.decider import Refused
 from app.domain.moment import Span, format_instant, from_micros, to_micros, upper_bound
@@ -234,7 +233,7 @@ def _bootstrap(settings: Settings) -> None:
 
 
 @contextlib.contextmanager
-def _alone(settings: Settings, workers: int) -> Iterator[None]:
+def _alone(settings: Settings, workers: int) -> Generator[None]:
     if settings.sqlite_path is None:
         yield
         return
@@ -252,7 +251,7 @@ def _only_postgresql(settings: Settings, command: str) -> None:
 
 
 @contextlib.contextmanager
-def _house() -> Iterator[House]:
+def _house() -> Generator[House]:
     settings = Settings()
     migrate.upgrade(settings.database_url)
     house = House(settings)

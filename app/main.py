@@ -1,6 +1,6 @@
 """The application: the only place that sees every floor."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
@@ -18,7 +18,7 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
     """The API over an opened house; without one, only its description can be asked for."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         assert house is not None
         house.start()
         worker = Worker(house) if with_worker else None

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from types import FrameType
 
 import structlog
 
@@ -54,8 +55,12 @@ class Worker:
 
     def run_until_signalled(self) -> None:
         """Work in this thread until SIGTERM or SIGINT."""
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            self._stopping.set()
+
         for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, lambda *_: self._stopping.set())
+            signal.signal(one, stop)
         self.run()
 
     def once(self) -> bool:

@@ -1,6 +1,6 @@
 """The workflow heatmap: where in the work, and when, near misses were allowed; every cell leads to its records."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -115,7 +115,7 @@ def read_cell(
 
 
 @contextmanager
-def _caught_up(look: Look) -> Iterator[tuple[Reader, int]]:
+def _caught_up(look: Look) -> Generator[tuple[Reader, int]]:
     """A reader whose map has come as far as the ledger had when it was asked, and how far that is."""
     house = look.visit.door.house
     position = catch_up(house.database, house.batches.dialect, house.configurations, look.organisation, "heatmap")
@@ -138,7 +138,7 @@ def _facts(
     service_id: str | None,
     incident_type: str | None,
     classification: str | None,
-) -> "Select[Any]":
+) -> "Select[*tuple[Any, ...]]":
     fact = heatmap_facts.c
     policy = look.settled(reader).policy
     chosen = select(heatmap_facts).where(fact.organisation == look.organisation)

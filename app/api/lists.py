@@ -31,7 +31,9 @@ def before(cursor: str | None) -> int | None:
         raise Invalid(fault) from None
 
 
-def page(chosen: "Select[Any]", sequence: "Column[int]", cursor: str | None, limit: int) -> "Select[Any]":
+def page(
+    chosen: "Select[*tuple[Any, ...]]", sequence: "Column[int]", cursor: str | None, limit: int
+) -> "Select[*tuple[Any, ...]]":
     """One page of a selection, newest first; one row more than asked tells whether another follows."""
     below = before(cursor)
     if below is not None:

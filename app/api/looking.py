@@ -1,6 +1,6 @@
 """The door for routes that only read: they run in a thread, on a connection of their own."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -26,7 +26,7 @@ class Look:
         return self.visit.organisation
 
     @contextmanager
-    def reader(self, as_of: int | None = None) -> Iterator[Reader]:
+    def reader(self, as_of: int | None = None) -> Generator[Reader]:
         """Read the organisation, in one consistent state."""
         with self.visit.door.house.reader(self.organisation, as_of) as reader:
             yield reader

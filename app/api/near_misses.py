@@ -270,7 +270,7 @@ def _item(answer: Answer | Refused | None) -> dict[str, Any]:
     return {"status": problem["status"], "problem": problem}
 
 
-def _of_status(chosen: Select[Any], status: str) -> Select[Any]:
+def _of_status(chosen: Select[*tuple[Any, ...]], status: str) -> Select[*tuple[Any, ...]]:
     if status not in STATUSES:
         raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
     row, member, raised = near_misses.c, escalation_members.c, escalations.c

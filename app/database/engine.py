@@ -5,7 +5,7 @@ IMMEDIATE and takes one lock of the process first, so that writers queue in orde
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -30,7 +30,7 @@ class Database:
             self._writer = create_engine(settings.url, pool_size=4, max_overflow=4)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> Generator[Connection]:
         """A connection that sees one consistent state and changes nothing."""
         options: dict[str, Any] = {}
         if self.dialect == "postgresql":
@@ -39,7 +39,7 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> Generator[Connection]:
         """A transaction that is committed when the block ends, and rolled back when it raises."""
         with self._write_lock or nullcontext(), self._writer.connect() as connection, connection.begin():
             yield connection

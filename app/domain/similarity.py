@@ -84,7 +84,7 @@ def place(rule: Rule, facts: Facts) -> Placement | None:
         facts.sequence,
         facts.moment,
         1 if rule.weight is None else _weight(_read(rule, rule.weight, values)),
-        None if rule.distinct is None else _distinct(_part(_read(rule, rule.distinct, values))),
+        None if rule.distinct is None else _distinct(_part(rule.distinct, _read(rule, rule.distinct, values))),
         str(values.get("incident_type", "")),
     )
     if values.get("classification") not in rule.counted:
@@ -224,8 +224,8 @@ def _passes(tests: Tests, values: Mapping[str, Value]) -> bool:
 
 def _key(rule: Rule, values: Mapping[str, Value]) -> Key:
     if rule.alias_of:
-        return tuple([_part(_read(rule, name, values)) for name in rule.group_by])
-    return tuple([_part(values.get(name)) for name in rule.group_by])
+        return tuple([_part(name, _read(rule, name, values)) for name in rule.group_by])
+    return tuple([_part(name, values.get(name)) for name in rule.group_by])
 
 
 def _read(rule: Rule, name: str, values: Mapping[str, Value]) -> Value | None:
@@ -235,10 +235,13 @@ def _read(rule: Rule, name: str, values: Mapping[str, Value]) -> Value | None:
     return values.get(alias.get(str(values.get("incident_type")), name))
 
 
-def _part(value: Value | None) -> Part:
-    """A part of a key; what is unknown is missing, and what holds several values is no part."""
+def _part(name: str, value: Value | None) -> Part:
+    """A part of a key; what is unknown is missing, and what holds several values is no part.
+
+    But a type is always told: where a taxonomy has one called `unknown`, somebody put it there to be counted.
+    """
     if isinstance(value, str):
-        return None if value == "unknown" else value
+        return None if value == "unknown" and name != "incident_type" else value
     return None if value is None or isinstance(value, tuple) else plain_number(value)
 
 

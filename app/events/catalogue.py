@@ -1,6 +1,6 @@
 """Every event's name on disk: a promise, kept on one page. Rename in Python only; change shapes by upcasting."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.domain import action, adoption, escalation, near_miss, organisation, review, service, taxonomy, watch
 
@@ -8,7 +8,7 @@ from app.domain import action, adoption, escalation, near_miss, organisation, re
 class Entry(NamedTuple):
     """What a name stands for today: the class, and the newest schema version."""
 
-    event: type
+    event: type[Any]
     schema_version: int = 1
 
 
@@ -54,7 +54,9 @@ CATALOGUE: dict[str, Entry] = {
     "action.agreed": Entry(action.Agreed),
 }
 
-NAMES: dict[type, tuple[str, int]] = {entry.event: (name, entry.schema_version) for name, entry in CATALOGUE.items()}
+NAMES: dict[type[Any], tuple[str, int]] = {
+    entry.event: (name, entry.schema_version) for name, entry in CATALOGUE.items()
+}
 
 CONFIGURATION = frozenset({"service.registered", "taxonomy.extended", "policy.adopted"})
 """Events after which what a process remembers of an organisation's rules is no longer true."""

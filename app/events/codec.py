@@ -42,7 +42,7 @@ def decode(envelope: Envelope) -> Any:
         )
     if envelope.schema_version == entry.schema_version:
         return _decoder(entry.event)(envelope.payload)
-    document = msgspec.json.decode(envelope.payload)
+    document: dict[str, Any] = msgspec.json.decode(envelope.payload)
     for version in range(envelope.schema_version, entry.schema_version):
         document = UPCASTS[envelope.type, version](document)
     return msgspec.convert(document, entry.event)
@@ -54,12 +54,13 @@ def told(envelope: Envelope) -> Told[Any]:
 
 
 @cache
-def _decoder(kind: type) -> Callable[[str], Any]:
-    return msgspec.json.Decoder(kind).decode
+def _decoder(kind: type[Any]) -> Callable[[str], Any]:
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
+    return decoder.decode
 
 
 @cache
-def _object_encoder(kind: type) -> Callable[[Any], dict[str, Any]]:
+def _object_encoder(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
     names = [field.name for field in fields(kind)]
 
     def encode_object(value: Any) -> dict[str, Any]:
@@ -87,6 +88,6 @@ def _value(value: Any) -> Any:
         case dict():
             return value  # pyright: ignore[reportUnknownVariableType]
         case _ if is_dataclass(value):
-            return _object_encoder(type(value))(value)
+            return _object_encoder(value.__class__)(value)
         case _:
             return value

@@ -125,7 +125,8 @@ def read_streams(
             .order_by(events.c.stream, events.c.version)
         )
         for row in connection.execute(chosen):
-            found[row[3]].append(Envelope(*row))
+            envelope = Envelope._make(row)
+            found[envelope.stream].append(envelope)
     return found
 
 
@@ -147,7 +148,7 @@ def read_after(
     chosen = _of(organisation, up_to).where(events.c.sequence > after).order_by(events.c.sequence).limit(limit)
     if types:
         chosen = chosen.where(events.c.type.in_(types))
-    return [Envelope(*row) for row in connection.execute(chosen)]
+    return [Envelope._make(row) for row in connection.execute(chosen)]
 
 
 def read_all(
@@ -199,6 +200,6 @@ def sequence_at(connection: Connection, organisation: str, micros: int) -> int:
     return low
 
 
-def _of(organisation: str, up_to: int | None) -> Select[Any]:
+def _of(organisation: str, up_to: int | None) -> Select[*tuple[Any, ...]]:
     chosen = select(*_COLUMNS).where(events.c.organisation == organisation)
     return chosen if up_to is None else chosen.where(events.c.sequence <= up_to)

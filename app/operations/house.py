@@ -2,7 +2,7 @@
 
 import secrets
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ class House:
         return answers
 
     @contextmanager
-    def reader(self, organisation: str, as_of: int | None = None) -> Iterator[Reader]:
+    def reader(self, organisation: str, as_of: int | None = None) -> Generator[Reader]:
         """Read one organisation."""
         with self.database.read() as connection:
             yield Reader(connection, self.vault, organisation, as_of)
@@ -157,7 +157,7 @@ class House:
             return list(connection.execute(select(ledgers.c.organisation).order_by(ledgers.c.organisation)).scalars())
 
     @contextmanager
-    def _opening(self) -> Iterator[None]:
+    def _opening(self) -> Generator[None]:
         try:
             yield
         except ValueError as error:

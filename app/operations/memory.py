@@ -117,8 +117,8 @@ class Memory:
             .order_by(raised.sequence)
         )
         found: dict[str, dict[str, Standing]] = {}
-        for escalation_id, near_miss_id, kind in self._rows.execute(chosen):
-            found.setdefault(escalation_id, {})[near_miss_id] = _standing(kind)
+        for row in self._rows.execute(chosen):
+            found.setdefault(row.escalation_id, {})[row.near_miss_id] = _standing(row.kind)
         for escalation_id, members in found.items():
             self._episodes[escalation_id] = Known(0, 0, [], members, None)
             stream = read_stream(self._rows.connection, self._organisation, f"escalation/{escalation_id}")
@@ -149,7 +149,7 @@ class Memory:
         )
         found: dict[str, list[Entry]] = {}
         for row in self._rows.execute(chosen.order_by(entry.key_text, entry.at, entry.sequence)):
-            found.setdefault(row[2], []).append(_entry(EntryRow(*row, None)))
+            found.setdefault(row.key_text, []).append(_entry(EntryRow._make((*row, None))))
         for text, entries in found.items():
             yield key_of(text), entries
 
@@ -216,7 +216,7 @@ class Memory:
             member.escalation_id == escalation_id,
             member.valid_to == FOR_EVER,
         )
-        return {near_miss_id: _standing(kind) for near_miss_id, kind in self._rows.execute(chosen)}
+        return {row.near_miss_id: _standing(row.kind) for row in self._rows.execute(chosen)}
 
 
 def key_of(text: str) -> Key:

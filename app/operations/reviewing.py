@@ -33,13 +33,13 @@ class Case:
     state: Review
     version: int
     escalation_id: str
-    escalation: Escalation
-    escalation_version: int
+    about: Escalation
+    about_version: int
 
     @property
     def members(self) -> list[str]:
         """The near misses that closing consumes."""
-        return [one for one, standing in self.escalation.members.items() if standing == "member"]
+        return [one for one, standing in self.about.members.items() if standing == "member"]
 
     def decide(self, command: review.Command) -> list[review.Event]:
         """What the review says to a command."""
@@ -47,7 +47,7 @@ class Case:
 
     def drafts(self, events: Sequence[review.Event], *commands: escalation.Command) -> list[Draft]:
         """The review's events, and what its escalation says to commands that follow from them."""
-        state = self.escalation
+        state = self.about
         followed: list[escalation.Event] = []
         for command in commands if events else ():
             decided = escalation.decide(command, state, self.desk.now)
@@ -56,7 +56,7 @@ class Case:
             followed += decided
         return [
             Draft(f"review/{self.review_id}", self.version, events),
-            Draft(f"escalation/{self.escalation_id}", self.escalation_version, followed),
+            Draft(f"escalation/{self.escalation_id}", self.about_version, followed),
         ]
 
 
@@ -117,7 +117,7 @@ def link_members(desk: Desk, cause: Cause, case: Case, ids: Sequence[str], link:
     strangers = [
         Fault(f"/near_miss_ids/{index}", "not-a-member", "Name near misses of this review's escalation.")
         for index, one in enumerate(ids)
-        if case.escalation.members.get(one, "withdrawn") == "withdrawn"
+        if case.about.members.get(one, "withdrawn") == "withdrawn"
     ]
     if strangers:
         raise Invalid(*strangers)

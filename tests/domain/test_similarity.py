@@ -96,6 +96,12 @@ def test_without_its_service_a_record_has_no_key_whatever_the_rule_says(missing:
     assert placed.kind == "unkeyed"
 
 
+def test_a_type_called_unknown_is_a_type_like_any_other() -> None:
+    placed = put({"group_by": ["service_id", "incident_type"]}, incident_type="unknown")
+
+    assert placed.key_text == '["elm","unknown"]'
+
+
 def test_an_empty_text_is_a_value_like_any_other() -> None:
     assert put({"group_by": ["attributes.unit"]}, **{"attributes.unit": ""}).key_text == '[""]'
 

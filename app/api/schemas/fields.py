@@ -118,7 +118,12 @@ def attribute_value(value: object) -> str | int | float:
         return value
     if not is_number(value):
         raise refusal("wrong-type", "Give a string or a finite number.")
-    return cast("float", value) + 0  # Minus zero is zero.
+    number = cast("float", value)
+    if isinstance(number, float) and number.is_integer():
+        if abs(number) > LARGEST_INTEGER:  # Written canonically it would be an integer that no reader holds exactly.
+            raise refusal("out-of-range", f"Give a number of at most {LARGEST_INTEGER} either way, or a string.")
+        return int(number)
+    return number + 0  # Minus zero is zero.
 
 
 def frequency(value: object) -> str | int:
@@ -130,6 +135,7 @@ def frequency(value: object) -> str | int:
 
 
 MOST = 1_000_000
+LARGEST_INTEGER = 2**53 - 1
 LONGEST_ATTRIBUTE = 256
 FREQUENCIES = ("first_time", "occasional", "frequent")
 

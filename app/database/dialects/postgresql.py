@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from psycopg import Connection as Driver
 from psycopg import Cursor
@@ -96,7 +96,7 @@ def insert(connection: Connection, batches: Iterable[tuple[Table, Sequence[Seque
 def _driver(connection: Connection) -> "Driver[Any]":
     driver = connection.connection.driver_connection
     assert isinstance(driver, Driver)
-    return driver
+    return cast("Driver[Any]", driver)
 
 
 def _send(driver: "Driver[Any]", ask: Ask) -> Callable[[], Told]:

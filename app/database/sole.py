@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,7 +12,7 @@ class AlreadyServed(Exception):
 
 
 @contextmanager
-def holding(database: Path) -> Iterator[None]:
+def holding(database: Path) -> Generator[None]:
     """Hold the lock while the block runs; the kernel gives it back however the process ends."""
     path = database.with_name(f"{database.name}.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
