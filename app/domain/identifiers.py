@@ -20,4 +20,4 @@ _VISIBLE = re.compile(VISIBLE)
 
 def is_identifier(text: str) -> bool:
     """Whether the text may name something: visible, without control characters, 1 to 128 characters."""
-    return 0 < len(text) <= LONGEST and _VISIBLE.match(text) is not None
+    return 0 < len(text) <= LONGEST and _VISIBLE.fullmatch(text) is not None

@@ -78,16 +78,11 @@ _PLAIN = frozenset({str, int, float, bool})
 
 
 def _value(value: Any) -> Any:
-    match value:
-        case datetime():
-            return format_instant(value)
-        case date():
-            return value.isoformat()
-        case tuple() | list():
-            return [item if type(item) in _PLAIN else _value(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        case dict():
-            return value  # pyright: ignore[reportUnknownVariableType]
-        case _ if is_dataclass(value):
-            return _object_encoder(value.__class__)(value)
-        case _:
-            return value
+    kind = type(value)
+    if kind is datetime:
+        return format_instant(value)
+    if kind is date:
+        return value.isoformat()
+    if kind is tuple or kind is list:
+        return [item if type(item) in _PLAIN else _value(item) for item in value]
+    return _object_encoder(kind)(value) if is_dataclass(kind) else value

@@ -168,8 +168,7 @@ def close(desk: Desk, cause: Cause, case: Case, code: str, summary: str) -> None
     decided = case.decide(command)
     follows = escalation.BeginMonitoring(code) if case.state.actions else escalation.Close(code)
     drafts = case.drafts(decided, follows)
-    closing = [member for member in members if member.state.stage is near_miss.Stage.LINKED]
-    for member in closing if decided else ():
+    for member in members if decided else ():
         closed = near_miss.decide(near_miss.CloseWithReview(case.review_id), member.state, desk.now)
         drafts.append(Draft(member.stream, member.version, closed))
     desk.append(cause, drafts)

@@ -182,10 +182,15 @@ def test_a_factor_that_is_named_twice_counts_once() -> None:
     assert report.contributing_factors == ["workload", "team"]
 
 
-def test_minus_zero_is_zero_and_floats_stay_floats() -> None:
-    report = validate(Submission, REPORT | {"attributes": {"a": -0.0, "b": 2.0, "c": 3}}, NOW)
+def test_a_number_has_one_spelling_and_minus_zero_is_zero() -> None:
+    report = validate(Submission, REPORT | {"attributes": {"a": -0.0, "b": 2.0, "c": 3, "d": 2.5}}, NOW)
 
-    assert json.dumps(report.attributes) == '{"a": 0.0, "b": 2.0, "c": 3}'
+    assert json.dumps(report.attributes) == '{"a": 0, "b": 2, "c": 3, "d": 2.5}'
+
+
+def test_a_whole_number_that_no_reader_holds_exactly_is_refused() -> None:
+    with pytest.raises(Invalid):
+        validate(Submission, REPORT | {"attributes": {"n": 1e17}}, NOW)
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 1, [REPORT]])

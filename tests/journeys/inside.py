@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
 
-import httpx2
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.operations.house import House
+from app.operations import keys
+from app.operations.house import SYSTEM, House
+from app.operations.job import Command
+from app.operations.keys import NewKey
 from app.settings import Settings
 from tests.journeys.ward import Clock, Ward
 from tests.service import API_KEY, MASTER_KEY
@@ -16,24 +20,39 @@ from tests.service import API_KEY, MASTER_KEY
 
 @dataclass(slots=True)
 class Inside:
-    """An application with two organisations: `default`, which the ward belongs to, and another."""
+    """An application with two organisations: `default`, which `ward` belongs to, and the one of `other`."""
 
     house: House
     clock: Clock
     client: TestClient
     ward: Ward
     other: Ward
-    key: str = field(default=API_KEY, repr=False)
+
+    def holding(self, *scopes: str, **particulars: Any) -> Ward:
+        """The ward of `default` with a key that has these scopes only."""
+        return Ward(self.client, bearer(self.key(*scopes, **particulars).secret))
+
+    def key(self, *scopes: str, **particulars: Any) -> NewKey:
+        """A key of `default`, as `forewarn keys create` gives it out."""
+        key = keys.new_key(scopes, **particulars)
+        self.house.ask(
+            Command(
+                "default",
+                str(uuid4()),
+                SYSTEM,
+                "default",
+                lambda desk, cause: keys.create(desk, cause, key),
+                lambda _reader, subject: {"id": subject},
+            )
+        )
+        return key
 
 
 @contextmanager
-def opened(database_url: str, **settings: object) -> Iterator[Inside]:
+def opened(database_url: str, **settings: Any) -> Iterator[Inside]:
     """The application on a migrated database, started and stopped as `serve` does, worker and all."""
     clock = Clock()
-    house = House(
-        Settings.model_validate({"database_url": database_url, "master_key": MASTER_KEY, **settings}),
-        clock,
-    )
+    house = House(Settings(database_url=database_url, master_key=MASTER_KEY, **settings), clock)
     house.open_organisation("default", "default", API_KEY)
     other = house.open_organisation("other", "other")
     assert other is not None
@@ -43,23 +62,3 @@ def opened(database_url: str, **settings: object) -> Iterator[Inside]:
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
-
-
-def given_key(inside: Inside, *scopes: str, **particulars: object) -> Ward:
-    """A ward whose key has these scopes only."""
-    from app.operations import keys
-    from app.operations.house import SYSTEM
-    from app.operations.job import Command
-
-    key = keys.new_key(scopes, **particulars)
-    inside.house.ask(
-        Command(
-            "default",
-            str(httpx2.__name__ and __import__("uuid").uuid4()),
-            SYSTEM,
-            "default",
-            lambda desk, cause: keys.create(desk, cause, key),
-            lambda _reader, subject: {"id": subject},
-        )
-    )
-    return Ward(inside.client, bearer(key.secret))
