@@ -31,7 +31,9 @@ from app.database.prefetch import CommandKey
 from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
 from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.domain.moment import parse_moment, to_micros
-from app.domain.near_miss import Stage
+from app.domain.near_miss import (
+    Stage,
+)
 from app.domain.zones import zone
 from app.events.canonical import canonical
 from app.events.sealing import fingerprint, token

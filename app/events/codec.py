@@ -78,7 +78,7 @@ _PLAIN = frozenset({str, int, float, bool})
 
 
 def _value(value: Any) -> Any:
-    kind = type(value)
+    kind: type[Any] = value.__class__
     if kind is datetime:
         return format_instant(value)
     if kind is date:

@@ -8,7 +8,15 @@ from typing import Any
 from app.domain.action import Agreed
 from app.domain.escalation import OPEN, Escalation, Raised, Status
 from app.domain.moment import format_instant
-from app.domain.near_miss import Check, Corrected, DetailsCompleted, NearMiss, SourceAdded
+from app.domain.near_miss import (
+    Corrected,
+    DetailsCompleted,
+    NearMiss,
+    SourceAdded,
+)
+from app.domain.report import (
+    Check,
+)
 from app.domain.review import Review, Stage
 from app.domain.sealed import Reference, SealedText
 from app.events.envelope import Told, instant

@@ -6,8 +6,11 @@ from uuid import UUID, uuid5
 from app.domain import escalation, judgement, review
 from app.domain.escalation import Escalation, Member
 from app.domain.moment import DAY, from_micros
-from app.domain.near_miss import Check, RuleChecked
 from app.domain.policy import Policy
+from app.domain.report import (
+    Check,
+    RuleChecked,
+)
 from app.domain.similarity import key_text
 from app.events.store import Draft
 from app.operations.memory import Memory

@@ -7,7 +7,14 @@ from typing import Any
 
 from app.domain import shifts
 from app.domain.moment import Moment, from_micros, parse_instant, parse_moment
-from app.domain.near_miss import Assumption, MappedAgainst, Report, Shift, Staff, WorkflowLink
+from app.domain.report import (
+    Assumption,
+    MappedAgainst,
+    Report,
+    Shift,
+    Staff,
+    WorkflowLink,
+)
 from app.domain.sealed import Reference, SealedText
 from app.domain.service import locality_at
 from app.domain.similarity import Facts

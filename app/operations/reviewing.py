@@ -13,7 +13,13 @@ from app.domain import action, escalation, near_miss, review
 from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.escalation import Escalation
 from app.domain.moment import from_micros, parse_instant, parse_moment
-from app.domain.near_miss import NearMiss, stage_is_identified, unmapped
+from app.domain.near_miss import (
+    NearMiss,
+)
+from app.domain.report import (
+    stage_is_identified,
+    unmapped,
+)
 from app.domain.review import Review
 from app.events.store import Cause, Draft
 from app.operations import revise
@@ -175,7 +181,8 @@ def close(desk: Desk, cause: Cause, case: Case, code: str, summary: str) -> None
 
 
 def _is_unmapped(state: NearMiss) -> bool:
-    return stage_is_identified(state.workflow_link) and bool(unmapped(state))
+    report, link = state.report, state.workflow_link
+    return report is not None and stage_is_identified(link) and bool(unmapped(report, link))
 
 
 def _sealer(case: Case) -> Sealer:

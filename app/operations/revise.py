@@ -9,8 +9,14 @@ from typing import Any
 
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Fault, Invalid, NotFound
-from app.domain.near_miss import Check, NearMiss, Report
+from app.domain.near_miss import (
+    NearMiss,
+)
 from app.domain.patterns import judge
+from app.domain.report import (
+    Check,
+    Report,
+)
 from app.domain.sealed import SealedText
 from app.events.store import Cause, Draft
 from app.operations.desk import Desk

@@ -7,8 +7,13 @@ from app.database.prefetch import Ask, Range, SourceKey, Told
 from app.database.tables import commands
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Invalid
-from app.domain.near_miss import Recorded, Source
+from app.domain.near_miss import (
+    Recorded,
+)
 from app.domain.patterns import judge
+from app.domain.report import (
+    Source,
+)
 from app.domain.similarity import place, reach
 from app.events.store import Draft
 from app.operations.configuration import Configuration

@@ -5,7 +5,9 @@ from typing import Any
 
 from app.domain import escalation, near_miss
 from app.domain.escalation import Escalation, Raised
-from app.domain.near_miss import NearMiss
+from app.domain.near_miss import (
+    NearMiss,
+)
 from app.domain.policy import Policy
 from app.events.codec import decode
 from app.events.envelope import Envelope

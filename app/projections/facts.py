@@ -5,7 +5,12 @@ from dataclasses import fields
 from typing import Any
 
 from app.domain.moment import Moment, parse_moment
-from app.domain.near_miss import NearMiss, Report
+from app.domain.near_miss import (
+    NearMiss,
+)
+from app.domain.report import (
+    Report,
+)
 from app.domain.similarity import Facts
 from app.domain.zones import zone
 

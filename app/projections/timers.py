@@ -7,7 +7,15 @@ from sqlalchemy import and_, delete, select
 from app.database.tables import timers
 from app.domain.escalation import Raised
 from app.domain.moment import to_micros
-from app.domain.near_miss import Check, Corrected, DetailsCompleted, Linked, Recorded
+from app.domain.near_miss import (
+    Corrected,
+    DetailsCompleted,
+    Linked,
+    Recorded,
+)
+from app.domain.report import (
+    Check,
+)
 from app.domain.similarity import key_text
 from app.domain.watch import CooldownEnded, CooldownExtended
 from app.events.envelope import Told

@@ -11,7 +11,15 @@ from sqlalchemy import and_, update
 from app.database.tables import FOR_EVER, window_entries
 from app.domain import escalation, near_miss
 from app.domain.adoption import Adopted, evolve
-from app.domain.near_miss import Corrected, DetailsCompleted, Linked, MarkedDuplicate, NearMiss, Recorded, Withdrawn
+from app.domain.near_miss import (
+    Corrected,
+    DetailsCompleted,
+    Linked,
+    MarkedDuplicate,
+    NearMiss,
+    Recorded,
+    Withdrawn,
+)
 from app.domain.rule import Rule
 from app.domain.similarity import Facts, place
 from app.events.codec import decode

@@ -1,6 +1,5 @@
 """What a manager lives through: near misses repeat, a review opens, its gates are met, the pattern comes back."""
 
-
 from tests.journeys.ward import Ward
 
 
