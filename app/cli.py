@@ -4,7 +4,9 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Generator
-from typing import Annotated
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
 from uuid import uuid4
 
 import structlog
@@ -12,20 +14,27 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy import select
 
+from app.api import strict_json
+from app.api.schemas import IntakeSubmission, validate
 from app.clock import ClockUnreadable
 from app.database import migrate, sole
 from app.database.tables import api_keys
-from app.domain.decider import Refused
+from app.domain.decider import Invalid, Refused
 from app.domain.moment import Span, format_instant, from_micros, to_micros, upper_bound
 from app.domain.organisation import SCOPES
 from app.domain.zones import zone
 from app.events.store import Cause
+from app.intake.mapping_file import parse_mapping
+from app.intake.mappings import RowMapping
 from app.main import create_app
 from app.operations import keys
 from app.operations.desk import Desk
 from app.operations.house import SYSTEM, CannotStart, House
+from app.operations.importing import Entrance, Import, RowRefused
 from app.operations.job import Command
 from app.operations.rebuild import NAMES, rebuild
 from app.settings import Settings
@@ -99,6 +108,43 @@ def worker() -> None:
     house.start()
     with contextlib.closing(house):
         Worker(house).run_until_signalled()
+
+
+@cli.command(name="import")
+def import_file(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON lines, packed by gzip or not.")],
+    mapping: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="TOML: what its rows mean.")] = None,
+    organisation: Organisation = "default",
+    as_history: Annotated[bool, typer.Option("--as-history", help="Crossings of the past alarm nobody.")] = False,
+) -> None:
+    """Record a file of near misses; prints what became of its rows. Broken off, it goes on where it was: run it again.
+
+    Rows that cannot be taken are told by their line, stop no other, and make the exit code 1.
+    """
+    reading = RowMapping() if mapping is None else _mapping(mapping)
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with _house() as house, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(file.name, total=1.0)
+
+        def refused(row: RowRefused) -> None:
+            for fault in row.faults:
+                sentence = f"line {row.line}: {fault.pointer.removeprefix('/')}: {fault.detail}".replace(": : ", ": ")
+                console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+        summary = Import(
+            house,
+            organisation,
+            file,
+            reading,
+            INTAKE,
+            as_history,
+            refused,
+            lambda fraction: progress.update(bar, completed=fraction),
+        ).run()
+    _tell(summary.document())
+    if summary.refused:
+        raise SystemExit(1)
 
 
 @cli.command(name="rebuild")
@@ -262,6 +308,25 @@ def _house() -> Generator[House]:
 
 def _settle(house: House, organisation: str, run: Callable[[Desk, Cause], None]) -> None:
     house.ask(Command(organisation, str(uuid4()), SYSTEM, organisation, run, lambda _reader, subject: {"id": subject}))
+
+
+def _intake(document: object, now: datetime) -> dict[str, Any]:
+    return validate(IntakeSubmission, document, now).model_dump(exclude_none=True)
+
+
+INTAKE = Entrance(strict_json.parse, _intake)
+"""What is imported passes the door that systems pass over HTTP."""
+
+
+def _mapping(file: Path) -> RowMapping:
+    try:
+        return parse_mapping(file.read_text(encoding="utf-8"))
+    except Invalid as invalid:
+        for fault in invalid.faults:
+            _say(f"{file.name}: {fault.pointer}: {fault.detail}".replace(": : ", ": "))
+    except UnicodeDecodeError:
+        _say(f"{file.name}: Write the mapping file in UTF-8.")
+    raise SystemExit(2)
 
 
 def _instant(micros: int | None) -> str | None:

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import escalations, health, heatmaps, near_misses, openapi, problems, reviews, settling, windows
+from app.api import escalations, health, heatmaps, near_misses, openapi, problems, reference, reviews, settling, windows
 from app.api.door import Door
 from app.api.limits import Limits
 from app.operations.house import House
 from app.worker import Worker
 
-ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, health)
+ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, health, reference)
 
 
 def create_app(house: House | None = None, *, with_worker: bool = True) -> FastAPI:
@@ -29,7 +29,7 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
             worker.stop()
         house.close()
 
-    app = FastAPI(lifespan=lifespan, redoc_url=None, **openapi.keywords())
+    app = FastAPI(lifespan=lifespan, **openapi.keywords())
     if house is not None:
         app.state.door = Door(house)
     for module in ROUTERS:

@@ -13,11 +13,18 @@ branch_labels = None
 depends_on = None
 
 # The ledger is append-only: the database itself refuses every other statement. No batch mode may ever touch these
-# tables on SQLite, for it drops triggers.
-SQLITE_APPEND_ONLY = tuple(
-    f"CREATE TRIGGER events_no_{what.lower()} BEFORE {what} ON events "
-    "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
-    for what in ("UPDATE", "DELETE")
+# tables on SQLite, for it drops triggers. There INSERT OR REPLACE deletes without asking a trigger for DELETE.
+SQLITE_APPEND_ONLY = (
+    *(
+        f"CREATE TRIGGER events_no_{what.lower()} BEFORE {what} ON events "
+        "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
+        for what in ("UPDATE", "DELETE")
+    ),
+    """
+    CREATE TRIGGER events_no_replace BEFORE INSERT ON events WHEN
+    EXISTS (SELECT 1 FROM events WHERE organisation = NEW.organisation AND sequence = NEW.sequence)
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+    """,
 )
 POSTGRESQL_APPEND_ONLY = (
     """

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from app.api.door import door_of, shown
 from app.api.problems import PROBLEM_TYPES
@@ -40,7 +40,7 @@ def readyz(request: Request) -> Response:
     return shown(body, 200 if healthy else 503, headers)
 
 
-@router.get("/metrics", response_model=None)
+@router.get("/metrics", response_model=None, response_class=PlainTextResponse)
 def metrics(request: Request) -> Response:
     """The same for Prometheus."""
     house = door_of(request).house

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.api import problems
 from app.api.asof import AsOf, sequence_of
-from app.api.door import BATCH_LIMIT, Visit, answered, door_of, shown
+from app.api.door import BATCH_LIMIT, answered, door_of, shown
 from app.api.lists import Cursor, Limit, listed, page
 from app.api.looking import Auditing, Reading
 from app.api.routes import told
@@ -30,20 +30,18 @@ from app.api.schemas.answers import BatchAnswer, History, NearMiss, NearMissList
 from app.database.prefetch import CommandKey
 from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
 from app.domain.decider import Fault, Invalid, NotFound, Refused
-from app.domain.moment import parse_moment, to_micros
+from app.domain.moment import parse_moment
 from app.domain.near_miss import (
     Stage,
 )
 from app.domain.zones import zone
-from app.events.canonical import canonical
-from app.events.sealing import fingerprint, token
 from app.events.store import Cause
 from app.operations import revise
 from app.operations.desk import Desk
-from app.operations.ids import near_miss_id_of, new_command_id
-from app.operations.job import Actor, Answer, Idempotency, IdempotencyKeyReused, Submit
+from app.operations.job import Answer, Idempotency, IdempotencyKeyReused, Submit
 from app.operations.revise import NO_SUCH_NEAR_MISS, Record
 from app.operations.show import Reader
+from app.operations.submit import job_of
 
 router = APIRouter(prefix="/v1", tags=["near misses"])
 WRITE = "near-misses:write"
@@ -61,7 +59,8 @@ async def submit_near_miss(request: Request) -> Response:
     submission = await visit.read(Submission)
     document = submission.model_dump(exclude_none=True)
     idempotency = await visit.idempotency("POST /v1/near-misses", document)
-    job = submission_job(visit, await visit.pepper(), await visit.actor(), document, idempotency)
+    pepper, actor = await visit.pepper(), await visit.actor()
+    job = job_of(visit.organisation, actor, pepper, document, visit.now, idempotency)
     (future,) = await visit.door.ask([job])
     return answered(await future, f"/v1/near-misses/{job.near_miss_id}")
 
@@ -81,7 +80,7 @@ async def submit_batch(request: Request) -> Response:
         except Refused as refusal:
             answers[index] = refusal
             continue
-        jobs.append((index, submission_job(visit, pepper, actor, document, _of_item(whole, index))))
+        jobs.append((index, job_of(visit.organisation, actor, pepper, document, visit.now, _of_item(whole, index))))
     futures = await visit.door.ask([job for _, job in jobs]) if jobs else []
     for (index, _), answer in zip(jobs, await asyncio.gather(*futures, return_exceptions=True), strict=True):
         if isinstance(answer, BaseException) and not isinstance(answer, Refused):
@@ -235,25 +234,6 @@ def show(reader: Reader, near_miss_id: str) -> dict[str, Any]:
     if not found:
         raise NotFound(NO_SUCH_NEAR_MISS)
     return found[0]
-
-
-def submission_job(
-    visit: Visit, pepper: bytes, actor: Actor, document: Mapping[str, Any], idempotency: Idempotency | None
-) -> Submit:
-    """A submission for the writer, its persons tokenised and, when it names its source, fingerprinted."""
-    command_id = new_command_id(to_micros(visit.now))
-    person = document.get("person_ref")
-    return Submit(
-        visit.organisation,
-        command_id,
-        actor,
-        near_miss_id_of(command_id),
-        document,
-        tuple(token(pepper, "staff", one["ref"]) for one in document.get("staff_involved", ())),
-        token(pepper, "person", person) if person else None,
-        fingerprint(pepper, canonical(document)) if "source_event_id" in document else None,
-        idempotency,
-    )
 
 
 def _of_item(whole: Idempotency | None, index: int) -> Idempotency | None:

@@ -14,11 +14,14 @@ from uuid import uuid4
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
 from app.api.pointers import MOST_FAULTS, pointer
+from app.database.engine import is_connection_lost
 from app.domain.decider import Fault, Gate, GateNotMet, Invalid, Refused
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -147,6 +150,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Refused, refused)
     app.add_exception_handler(HTTPException, not_routed)
     app.add_exception_handler(RequestValidationError, parameters_refused)
+    app.add_exception_handler(DBAPIError, database_failed)
+    app.add_exception_handler(SQLAlchemyTimeout, database_failed)
     app.add_exception_handler(Exception, failed)
 
 
@@ -181,6 +186,13 @@ def parameters_refused(_request: Request, error: Exception) -> Response:
         for one in found[:MOST_FAULTS]
     ]
     return problem("validation", "Correct the parameters that `errors` names.", errors=faults)
+
+
+def database_failed(request: Request, error: Exception) -> Response:
+    """A reader's database is away or busy: asking again is right; anything else is our own fault."""
+    if is_connection_lost(error):
+        return problem("unavailable", "The database cannot be read right now: send the request again in a moment.")
+    return failed(request, error)
 
 
 def failed(_request: Request, _error: Exception) -> Response:

@@ -5,23 +5,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.api.problems import PROBLEM_TYPES
 from app.api.schemas import Body
 
 BODIES: dict[str, type[Body]] = {}
 """The models of request bodies, by the name that the OpenAPI document refers to."""
 
 SCOPE = "x-required-scope"
-_READING = ("unauthorized", "forbidden", "rate-limited", "unavailable", "validation")
-_WRITING = (
-    *_READING,
-    "malformed-json",
-    "malformed-request",
-    "unsupported-media-type",
-    "body-too-large",
-    "idempotency-key-reused",
-    "precondition-failed",
-)
+PROBLEMS = "x-problems"
+"""The codes that a route's problems may have. The document turns them into responses, with those of its method."""
+
+_READING = ("unauthorized", "forbidden", "validation", "rate-limited", "unavailable")
+_WRITING = (*_READING, "malformed-json", "malformed-request", "unsupported-media-type", "body-too-large")
 
 
 def told(
@@ -34,26 +28,28 @@ def told(
     also: dict[int | str, dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Keyword arguments for a route: what it needs, takes and answers. `problems`: codes of its own."""
-    extra: dict[str, Any] = {SCOPE: scope}
+    extra: dict[str, Any] = {SCOPE: scope, "security": [{"key": [scope]}]}
     if body is not None:
         BODIES[body.__name__] = body
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
-        extra["requestBody"] = {"required": True, "content": content}
-    codes = (*(_WRITING if body is not None else _READING), *problems)
-    responses: dict[int | str, dict[str, Any]] = {}
-    for code in dict.fromkeys(codes):
-        kind = PROBLEM_TYPES[code]
-        standing = responses.setdefault(kind.status, {"description": "", "content": _problem_content()})
-        standing["description"] = "; ".join(filter(None, [standing["description"], f"`{code}`: {kind.title}"]))
+        extra["requestBody"] = {"required": True, "content": {"application/json": _content(body)}}
+    extra[PROBLEMS] = list(dict.fromkeys([*(_WRITING if body is not None else _READING), *problems]))
+    responses: dict[int | str, dict[str, Any]] = {"default": {}}  # Keeps the framework's own 422 out.
     if answer is not None:
-        responses[status] = {"model": answer, "description": "Done" if status != 201 else "Recorded"}
+        responses[status] = {"model": answer, "description": _DONE.get(status, "Done.")}
+        if status == 201:
+            responses[200] = {"model": answer, "description": "Known already: the record as it stands."}
     return {
         "status_code": status,
         "response_model": None,
-        "responses": dict(sorted((responses | (also or {})).items(), key=lambda item: str(item[0]))),
+        "responses": responses | (also or {}),
         "openapi_extra": extra,
     }
 
 
-def _problem_content() -> dict[str, Any]:
-    return {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_DONE = {201: "Recorded.", 207: "Each item's own answer."}
+
+
+def _content(body: type[Body]) -> dict[str, Any]:
+    name = body.__name__
+    example = {"$ref": f"#/components/examples/{name}"}
+    return {"schema": {"$ref": f"#/components/schemas/{name}"}, "examples": {name: example}}

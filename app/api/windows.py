@@ -12,7 +12,7 @@ from app.api.asof import AsOf, sequence_of
 from app.api.door import shown
 from app.api.looking import Look, looking
 from app.api.routes import told
-from app.api.schemas.answers import Window
+from app.api.schemas.answers import Window, WindowExplained
 from app.database.tables import FOR_EVER, escalations, events, window_entries
 from app.domain.decider import Fault, Invalid
 from app.domain.explanation import Explanation, explain
@@ -36,7 +36,7 @@ def read_window(look: Asking, rule_id: RuleId, as_of: AsOf = None) -> Response:
         return shown(_standing(look, reader, rule_id, as_of).document())
 
 
-@router.get("/windows/explain", **told(READ, Window))
+@router.get("/windows/explain", **told(READ, WindowExplained))
 def explain_window(look: Asking, rule_id: RuleId, as_of: AsOf = None) -> Response:
     """The same with its reasons: the records that count, the open escalation or the cool-down, and a sentence."""
     with look.reader() as reader:

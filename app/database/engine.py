@@ -4,13 +4,16 @@ Reads run on their own connections and never wait for writers. On SQLite every w
 IMMEDIATE and takes one lock of the process first, so that writers queue in order instead of polling.
 """
 
+import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.pool import QueuePool
 
 from app.settings import Settings
@@ -26,16 +29,15 @@ class Database:
             self._reader = _sqlite_engine(settings, begin="BEGIN", size=16)
             self._writer = _sqlite_engine(settings, begin="BEGIN IMMEDIATE", size=4)
         else:
-            self._reader = create_engine(settings.url, pool_size=16, max_overflow=8, pool_pre_ping=True)
+            one_state = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+            reader = create_engine(settings.url, pool_size=16, max_overflow=8, pool_pre_ping=True)
+            self._reader = reader.execution_options(**one_state)
             self._writer = create_engine(settings.url, pool_size=4, max_overflow=4)
 
     @contextmanager
     def read(self) -> Generator[Connection]:
         """A connection that sees one consistent state and changes nothing."""
-        options: dict[str, Any] = {}
-        if self.dialect == "postgresql":
-            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        with self._reader.connect() as raw, raw.execution_options(**options) as connection, connection.begin():
+        with self._reader.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -43,6 +45,10 @@ class Database:
         """A transaction that is committed when the block ends, and rolled back when it raises."""
         with self._write_lock or nullcontext(), self._writer.connect() as connection, connection.begin():
             yield connection
+
+    def renew(self) -> None:
+        """After the database went away: connect anew from now on, whatever the old connections are good for."""
+        self.close()
 
     def close(self) -> None:
         """Give every connection back."""
@@ -53,12 +59,11 @@ class Database:
 def is_connection_lost(error: Exception) -> bool:
     """Whether a statement failed because the database went away or is full, rather than because it is wrong."""
     if isinstance(error, DBAPIError):
-        kind = type(error.orig).__name__ if error.orig else ""
-        return error.connection_invalidated or kind in _AWAY or "database or disk is full" in str(error.orig)
-    return type(error).__name__ in _AWAY
+        return error.connection_invalidated or isinstance(error.orig, _AWAY)
+    return isinstance(error, (*_AWAY, SQLAlchemyTimeout))
 
 
-_AWAY = frozenset({"OperationalError", "InterfaceError", "ConnectionTimeout", "AdminShutdown", "DiskFull"})
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError)
 
 
 def _sqlite_engine(settings: Settings, *, begin: str, size: int) -> Engine:

@@ -1,13 +1,19 @@
-"""Bringing a database to the schema that this code expects; under a lock, so that two processes may try at once."""
+"""Bringing a database to the schema that this code expects; under a lock, so that two processes may try at once.
+
+All of an upgrade is one transaction on both databases: it is there whole, or not at all. On SQLite that transaction
+is the lock; Python's driver would otherwise commit each statement by itself.
+"""
 
 from pathlib import Path
+from typing import Any
 
-from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.pool import NullPool
 
+from alembic import command
 from app.settings import Settings
 
 _LOCK = 0x666F7265  # "fore": the advisory lock that migrations take on PostgreSQL
@@ -38,7 +44,7 @@ def upgrade(url: str) -> None:
     settings = Settings(database_url=url)
     if settings.sqlite_path is not None:
         settings.sqlite_path.parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.url)
+    engine = _sqlite_engine(settings) if settings.dialect == "sqlite" else create_engine(settings.url)
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
@@ -56,3 +62,18 @@ def upgrade(url: str) -> None:
                     connection.commit()
     finally:
         engine.dispose()
+
+
+def _sqlite_engine(settings: Settings) -> Engine:
+    patient = {"timeout": 60, "isolation_level": None}
+    engine = create_engine(settings.url, poolclass=NullPool, connect_args=patient)
+
+    @event.listens_for(engine, "connect")
+    def be_durable(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.execute("PRAGMA synchronous=FULL")
+
+    @event.listens_for(engine, "begin")
+    def lock(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

@@ -60,9 +60,9 @@ class Crossing:
     key_text: str
     threshold: int
     window: str
-    service_id: str | None
     members: tuple[Member, ...]
     crossed_at: datetime
+    service_id: str | None = None
     review_id: str | None = None
     previous_episode_id: str | None = None
     detected_late: bool = False

@@ -103,52 +103,15 @@ Event = Recorded | Corrected | DetailsCompleted | Linked | Withdrawn | MarkedDup
 # Commands
 
 
-@dataclass(frozen=True, slots=True)
-class Correct:
-    """Correct fields of the report."""
-
-    reason: SealedText
-    changed: tuple[str, ...]
-    report: Report
-    similarity_check: Check
-    taxonomy_version: int
-    unregistered_service: bool | None = None
+Revision = Corrected | DetailsCompleted | Linked | Withdrawn | MarkedDuplicate
+"""What changes what the rules see; each carries the check that was made for it."""
 
 
 @dataclass(frozen=True, slots=True)
-class CompleteDetails:
-    """Add what a system could not give."""
+class Revise:
+    """Change the record by what has been judged already, if the record still takes it."""
 
-    completed: tuple[str, ...]
-    report: Report
-    similarity_check: Check
-    taxonomy_version: int
-    unregistered_service: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """Tie the near miss to the stage of work that allowed it."""
-
-    link: WorkflowLink
-    similarity_check: Check
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw:
-    """Take the record out of every count."""
-
-    reason: SealedText
-    similarity_check: Check
-
-
-@dataclass(frozen=True, slots=True)
-class MarkDuplicate:
-    """Say which record holds the same occurrence."""
-
-    reason: SealedText
-    duplicate_of: str
-    similarity_check: Check
+    revision: Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +137,7 @@ class CloseWithReview:
     review_id: str
 
 
-Command = Correct | CompleteDetails | Link | Withdraw | MarkDuplicate | AddSource | Close | CloseWithReview
+Command = Revise | AddSource | Close | CloseWithReview
 
 
 # Refusals
@@ -196,12 +159,6 @@ class NothingAwaited(Refused):
     """Details are completed where a system posted a record without them."""
 
     code = "no-details-awaited"
-
-
-class DuplicateOfItself(Refused):
-    """A record cannot be its own duplicate, nor the duplicate of one that counts nowhere itself."""
-
-    code = "duplicate-of-no-master"
 
 
 # State
@@ -266,37 +223,34 @@ UNRECORDED = NearMiss()
 def decide(command: Command, near_miss: NearMiss, now: datetime) -> list[Event]:
     """What follows from a command; raises `Refused` with what to do instead."""
     match command:
+        case Revise(revision):
+            return _revise(revision, near_miss)
         case AddSource(near_miss_id, source):
             return [SourceAdded(near_miss_id, source)]
-        case CloseWithReview(review_id):
-            return [] if near_miss.closed or not near_miss.counts else [Closed(review_id=review_id)]
-        case Withdraw() if near_miss.withdrawn:
-            return []  # Asking twice is not an error.
-        case MarkDuplicate(_, duplicate_of) if near_miss.duplicate_of == duplicate_of:
-            return []
-        case Close() if near_miss.closed:
-            return []
-        case _:
-            _must_be_open(near_miss)
-    match command:
-        case Correct(reason, changed, report, check, version, unregistered):
-            return [Corrected(reason, changed, report, check, version, unregistered)]
-        case CompleteDetails(completed, report, check, version, unregistered):
-            if not near_miss.awaiting:
-                raise NothingAwaited("This record has its details: use corrections to change them.")
-            return [DetailsCompleted(completed, report, check, version, unregistered)]
-        case Link(link, check):
-            return [Linked(link, check)]
-        case Withdraw(reason, check):
-            return [Withdrawn(reason, check)]
-        case MarkDuplicate(reason, duplicate_of, check):
-            return [MarkedDuplicate(reason, duplicate_of, check)]
         case Close(outcome, open_escalations):
+            if near_miss.closed and near_miss.counts:
+                return []  # Asking twice is not an error.
+            _must_be_open(near_miss)
             if gates := closure_gates(near_miss, open_escalations):
                 raise GateNotMet(*gates)
             return [Closed(outcome)]
+        case CloseWithReview(review_id):
+            return [] if near_miss.closed or not near_miss.counts else [Closed(review_id=review_id)]
         case _:
             assert_never(command)
+
+
+def _revise(revision: Revision, near_miss: NearMiss) -> list[Event]:
+    match revision:
+        case Withdrawn() if near_miss.withdrawn:
+            return []  # Asking twice is not an error.
+        case MarkedDuplicate(_, duplicate_of) if near_miss.duplicate_of == duplicate_of:
+            return []
+        case DetailsCompleted() if near_miss.counts and not near_miss.closed and not near_miss.awaiting:
+            raise NothingAwaited("This record has its details: use corrections to change them.")
+        case _:
+            _must_be_open(near_miss)
+            return [revision]
 
 
 def closure_gates(near_miss: NearMiss, open_escalations: tuple[str, ...]) -> list[Gate]:

@@ -85,4 +85,6 @@ def _value(value: Any) -> Any:
         return value.isoformat()
     if kind is tuple or kind is list:
         return [item if type(item) in _PLAIN else _value(item) for item in value]
+    if kind is dict:
+        return {name: item if type(item) in _PLAIN else _value(item) for name, item in value.items()}
     return _object_encoder(kind)(value) if is_dataclass(kind) else value

@@ -6,7 +6,7 @@ should not count.
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from app.domain.decider import Fault, Invalid
@@ -30,6 +30,7 @@ def parse_mapping(text: str) -> RowMapping:
     reading = Reading()
     fields = Fields.of(reading, document, "", _FILE)
     paths = _texts(fields, "fields", FIELDS)
+    taxonomy = _table(fields, "taxonomy", (*LISTS, "extend"))
     default = RowMapping()
     mapping = RowMapping(
         fields.text("source", 128),
@@ -42,8 +43,8 @@ def parse_mapping(text: str) -> RowMapping:
         tuple(
             _skip(Fields.of(reading, one, f"/skip/{n}", _SKIP)) for n, one in enumerate(_array(fields, "skip", _MOST))
         ),
-        _added(fields),
-        _extend(fields),
+        _added(taxonomy),
+        _extend(taxonomy),
     )
     reading.finish()
     return mapping
@@ -64,7 +65,8 @@ def _stages(fields: Fields) -> tuple[str, ...]:
     value = fields.given("stage")
     if value is None:
         return RowMapping().stages
-    names = fields.reading.identifiers(value if isinstance(value, list) else [value], "/stage", len(STAGES), 1)
+    several: object = cast("object", value) if isinstance(value, list) else [value]
+    names = fields.reading.identifiers(several, "/stage", len(STAGES), 1)
     if not set(names) <= set(STAGES):
         fields.reading.refuse("/stage", "unknown-code", f"Use {' or '.join(STAGES)}, or both in an array.")
     return names
@@ -80,8 +82,7 @@ def _skip(fields: Fields) -> Skip:
     return Skip(str(path), frozenset(_said(fields, values, fields.at("values"))), str(reason))
 
 
-def _added(fields: Fields) -> dict[str, tuple[Change, ...]]:
-    taxonomy = _table(fields, "taxonomy", (*LISTS, "extend"))
+def _added(taxonomy: Fields) -> dict[str, tuple[Change, ...]]:
     return {
         name: tuple(
             _term(taxonomy, one, name, f"/taxonomy/{name}/{n}") for n, one in enumerate(_array(taxonomy, name, _MOST))
@@ -102,11 +103,10 @@ def _term(fields: Fields, value: object, listed: str, pointer: str) -> Change:
     return Change(code, label or term(code).label, kind)
 
 
-def _extend(fields: Fields) -> bool:
-    taxonomy = fields.given("taxonomy")
-    value = taxonomy.get("extend", False) if isinstance(taxonomy, dict) else False  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    if not isinstance(value, bool):
-        fields.reading.refuse("/taxonomy/extend", "wrong-type", "Give true or false.")
+def _extend(taxonomy: Fields) -> bool:
+    value = taxonomy.given("extend")
+    if not isinstance(value, bool | None):
+        taxonomy.reading.refuse(taxonomy.at("extend"), "wrong-type", "Give true or false.")
     return value is True
 
 

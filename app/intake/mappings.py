@@ -59,8 +59,8 @@ class Skip:
 
     def applies_to(self, row: Mapping[str, Any]) -> bool:
         found = value_at(row, self.path)
-        found = cast("list[object]", found) if isinstance(found, list) else [found]
-        return any(text_of(one) in self.values for one in found)
+        texts = [text_of(one) for one in (cast("list[object]", found) if isinstance(found, list) else [found])]
+        return any(isinstance(text, str) and text in self.values for text in texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class RowMapping:
 
     `source` and `zone` hold for every row when given. `stages`: what of the link the row's `workflow_stage` tells. By
     default it is the stage where the near miss showed itself: which stage allowed it is for somebody to say (S8).
-    `unknown`: field → values that say nothing. `codes`: field → the file's code → ours. `added`: terms for the taxonomy.
+    `unknown`: field → values that say nothing. `codes`: field → the file's code → ours. `added`: terms for the
+    taxonomy; `extend`: every code that it lacks besides.
     """
 
     source: str | None = None
@@ -108,13 +109,11 @@ def read_row(mapping: RowMapping, row: object) -> dict[str, Any] | LeftOut:
     if mapping.source is not None:
         document["source"] = mapping.source
     attributes = {name: value_at(row, path) for name, path in mapping.attributes.items()}
-    if given := {name: value for name, value in attributes.items() if value is not None and value != ""}:
-        document["attributes"] = {**document.get("attributes", {}), **given}
+    _complete(document, "attributes", {name: one for name, one in attributes.items() if one is not None and one != ""})
     stage = document.pop("workflow_stage", None)
     if stage is not None:
         named = [name for name in mapping.stages if stage != UNKNOWN or name == "stage_allowed"]
-        if named:
-            document["workflow_link"] = {**dict.fromkeys(named, stage), **document.get("workflow_link", {})}
+        _complete(document, "workflow_link", dict.fromkeys(named, stage))
     return document
 
 
@@ -127,8 +126,11 @@ def new_terms(words: Taxonomy, document: Mapping[str, Any]) -> Iterator[tuple[st
     for field_name, listed in (("incident_type", "incident_types"), ("recovery_barrier", "recovery_barriers")):
         yield from _unheard(words, listed, [document.get(field_name)])
     yield from _unheard(words, "contributing_factors", document.get("contributing_factors") or ())
-    link = document.get("workflow_link") or {}
-    stages = [link.get("stage_affected"), None if link.get("stage_allowed") == UNKNOWN else link.get("stage_allowed")]
+    link: Mapping[str, Any] = document.get("workflow_link") or {}
+    stages: list[Any] = [
+        link.get("stage_affected"),
+        None if link.get("stage_allowed") == UNKNOWN else link.get("stage_allowed"),
+    ]
     known = words.stages_of.get(kind, NO_WORDS).ever
     yield from (("workflow_stages", term(one, kind)) for one in stages if one is not None and one not in known)
     deviation = document.get("deviation")
@@ -167,6 +169,13 @@ def text_of(value: object) -> object:
             return value
 
 
+def _complete(document: dict[str, Any], name: str, found: Mapping[str, Any]) -> None:
+    """Add to an object of the submission what it does not say itself; what is no object is left to the check."""
+    own = document.get(name, {})
+    if found and isinstance(own, dict):
+        document[name] = {**found, **cast("dict[str, Any]", own)}
+
+
 def _taken(mapping: RowMapping, name: str, value: Any) -> Any:
     """The value as a submission has it; None when it says nothing."""
     if value is None or value == "":
@@ -184,9 +193,9 @@ def _taken(mapping: RowMapping, name: str, value: Any) -> Any:
 
 def _several(mapping: RowMapping, name: str, value: Any) -> list[Any] | None:
     values: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [value]
-    known = [one for one in (_known(mapping, name, each) for each in values) if one is not None]
+    known: list[Any] = [one for one in (_known(mapping, name, each) for each in values) if one is not None]
     if name == "staff_involved":
-        known = [one if isinstance(one, dict) else {"ref": one} for one in known]
+        known = [{"ref": one} if isinstance(one, str) else one for one in known]
     return known or None
 
 

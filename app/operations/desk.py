@@ -65,7 +65,8 @@ class Desk:
         """Add events to the ledger and to every inline projection."""
         done = self._appended.get(cause.command_id, 0)
         appended = self.head.append(cause, drafts, self.micros, done)
-        self._appended[cause.command_id] = done + len(appended)
+        if appended:
+            self._appended[cause.command_id] = done + len(appended)
         configured = False
         for told in appended:
             self.rows.insert(events, told.envelope)

@@ -26,6 +26,9 @@ from app.projections.facts import facts
 
 _LINK = ("stage_affected", "stage_allowed", "system_used", "deviation_from_plan", "corrective_action")
 
+PERSONAL = ("staff_involved", "staff_not_known_reason", "person_ref", "narrative")
+"""What is sealed in a report."""
+
 _AS_SUBMITTED = (
     "discovered_at",
     "scheduled_at",

@@ -4,7 +4,7 @@ Each of these is checked against similar records like the submission was, in its
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app.domain import near_miss, taxonomy_check
@@ -23,9 +23,12 @@ from app.operations.desk import Desk
 from app.operations.documents import clear
 from app.operations.job import PreconditionFailed
 from app.operations.judging import check_of, drafts_of
-from app.operations.reporting import Placed, Sealer, awaited, link_of, place_document, report_of
+from app.operations.reporting import PERSONAL, Sealer, awaited, link_of, place_document, report_of
 from app.operations.show import Reader
 from app.projections.facts import facts_of
+
+SEALED = "sealed"
+"""Stands in a report for words that are there and stay sealed."""
 
 NO_SUCH_NEAR_MISS = "No near miss of that id belongs to this organisation: GET /v1/near-misses lists them."
 
@@ -53,14 +56,12 @@ class Record:
         return f"near_miss/{self.near_miss_id}"
 
     def document(self) -> dict[str, Any]:
-        """The report in clear, as it was submitted."""
-        told = self.desk.read(self.stream)
-        reader = Reader(self.desk.connection, self.desk.vault, self.desk.organisation)
-        document = clear(self.report, reader.opener([told]))
+        """The report as it was submitted; sealed words stay sealed, only that they are there can be seen."""
+        document = clear(self.report, lambda _: SEALED)
         document.pop("zone")
         document.pop("shift_bracket", None)
         document["service_id"] = document.pop("reported_service_id", None) or document.get("service_id")
-        return {name: value for name, value in document.items() if value is not None}
+        return document
 
 
 def load(desk: Desk, near_miss_id: str, if_match: int | None = None) -> Record:
@@ -78,57 +79,43 @@ def load(desk: Desk, near_miss_id: str, if_match: int | None = None) -> Record:
 
 def correct(desk: Desk, cause: Cause, record: Record, reason: str, changes: Mapping[str, Any]) -> None:
     """Change fields of the report; a null takes an optional one out."""
-    document = {**record.document(), **changes}
-    document = {name: value for name, value in document.items() if value is not None}
+    document = _changed(record, changes)
     required = {"occurred_at", "incident_type", "classification"} - document.keys()
     missing = [name for name in (*sorted(required), *awaited(document)) if name not in record.state.awaiting]
     if missing:
-        raise Invalid(
-            *(
-                Fault(f"/changes/{name}", "missing", "A report keeps this: change it, do not clear it.")
-                for name in missing
-            )
+        detail = "A report keeps this: change it, do not clear it."
+        raise Invalid(*(Fault(f"/changes/{name}", "missing", detail) for name in missing))
+    _must_be_known(record, document, "/changes")
+
+    def revision(report: Report, check: Check, version: int, unregistered: bool | None) -> near_miss.Revision:
+        return near_miss.Corrected(
+            record.sealer.text(reason), tuple(sorted(changes)), report, check, version, unregistered
         )
-    held = clear(record.report, lambda _: None)
-    if faults := taxonomy_check.faults(desk.configuration.taxonomy, document, held, "/changes"):
-        raise Invalid(*faults)
-    changed = tuple(sorted(changes))
-    _rewrite(
-        desk,
-        cause,
-        record,
-        document,
-        lambda report, check, version, unregistered: near_miss.Correct(
-            record.sealer.text(reason), changed, report, check, version, unregistered
-        ),
-    )
+
+    _rewrite(desk, cause, record, document, changes, revision)
 
 
 def complete_details(desk: Desk, cause: Cause, record: Record, details: Mapping[str, Any]) -> None:
     """Add what a system posted the record without; what is still missing is named."""
-    document = {**record.document(), **details}
+    document = _changed(record, details)
     if still := awaited(document):
         raise Invalid(*(Fault(f"/{name}", "missing", "The record still awaits this: add it.") for name in still))
-    if faults := taxonomy_check.faults(desk.configuration.taxonomy, document, clear(record.report, lambda _: None)):
-        raise Invalid(*faults)
-    completed = tuple(sorted(details))
-    _rewrite(
-        desk,
-        cause,
-        record,
-        document,
-        lambda report, check, version, unregistered: near_miss.CompleteDetails(
-            completed, report, check, version, unregistered
-        ),
-    )
+    _must_be_known(record, document, "")
+
+    def revision(report: Report, check: Check, version: int, unregistered: bool | None) -> near_miss.Revision:
+        return near_miss.DetailsCompleted(tuple(sorted(details)), report, check, version, unregistered)
+
+    _rewrite(desk, cause, record, document, details, revision)
 
 
 def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) -> None:
     """Tie the near miss to the stage of work that allowed it (S7 to S9)."""
     check_link(record, document)
+    if _says(record, document):
+        return  # Saying the same again is not an error.
     made = link_of(document, record.sealer)
     after = near_miss.evolve(record.state, near_miss.Linked(made, _no_check(record)))
-    _judged(desk, cause, record, after, lambda check: near_miss.Link(made, check))
+    _judged(desk, cause, record, after, lambda check: near_miss.Linked(made, check))
 
 
 def check_link(record: Record, document: Mapping[str, Any]) -> None:
@@ -145,7 +132,7 @@ def check_link(record: Record, document: Mapping[str, Any]) -> None:
 
 def withdraw(desk: Desk, cause: Cause, record: Record, reason: str) -> None:
     """Take the record out of every count."""
-    _judged(desk, cause, record, None, lambda check: near_miss.Withdraw(record.sealer.text(reason), check))
+    _judged(desk, cause, record, None, lambda check: near_miss.Withdrawn(record.sealer.text(reason), check))
 
 
 def mark_duplicate(desk: Desk, cause: Cause, record: Record, reason: str, duplicate_of: str) -> None:
@@ -166,7 +153,7 @@ def mark_duplicate(desk: Desk, cause: Cause, record: Record, reason: str, duplic
         cause,
         record,
         None,
-        lambda check: near_miss.MarkDuplicate(record.sealer.text(reason), duplicate_of, check),
+        lambda check: near_miss.MarkedDuplicate(record.sealer.text(reason), duplicate_of, check),
     )
     adopted = near_miss.decide(near_miss.AddSource(record.near_miss_id, record.state.source), master.state, desk.now)
     desk.append(cause, [Draft(master.stream, master.version, adopted)])
@@ -192,24 +179,47 @@ def text_key(state: NearMiss) -> str | None:
     return next((text.key for text in texts if text is not None), None)
 
 
+def _changed(record: Record, changes: Mapping[str, Any]) -> dict[str, Any]:
+    document = record.document()
+    if "service_id" in changes:
+        document.pop("locality", None)  # The register tells the new service's.
+    return {name: value for name, value in {**document, **changes}.items() if value is not None}
+
+
+def _must_be_known(record: Record, document: Mapping[str, Any], pointer: str) -> None:
+    taxonomy = record.desk.configuration.taxonomy
+    if faults := taxonomy_check.faults(taxonomy, document, record.document(), pointer):
+        raise Invalid(*faults)
+
+
+def _says(record: Record, document: Mapping[str, Any]) -> bool:
+    """Whether the record's link says the same already."""
+    link = record.state.workflow_link
+    if link is None:
+        return False
+    reader = Reader(record.desk.connection, record.desk.vault, record.desk.organisation)
+    return clear(link, reader.opener_of([link])) == document
+
+
 def _rewrite(
     desk: Desk,
     cause: Cause,
     record: Record,
     document: Mapping[str, Any],
-    command: Callable[[Report, Check, int, bool | None], near_miss.Command],
+    changes: Mapping[str, Any],
+    revision: Callable[[Report, Check, int, bool | None], near_miss.Revision],
 ) -> None:
-    placed = _placed(record, document)
-    report = report_of(document, placed, record.sealer)
-    taxonomy_version = desk.configuration.taxonomy.version
+    placed = place_document(record.near_miss_id, record.sequence, document, None, desk.configuration)
+    unchanged = [name for name in PERSONAL if name not in changes]
+    said = {name: value for name, value in document.items() if name not in unchanged}
+    report = report_of(said, placed, record.sealer)
+    report = replace(report, **{name: getattr(record.report, name) for name in unchanged})
+    version = desk.configuration.taxonomy.version
     unregistered = True if placed.unregistered else None
-    corrected = near_miss.Corrected(SealedText("", ""), (), report, _no_check(record), taxonomy_version, unregistered)
+    nothing = SealedText("", "")
+    corrected = near_miss.Corrected(nothing, tuple(changes), report, _no_check(record), version, unregistered)
     after = near_miss.evolve(record.state, corrected)
-    _judged(desk, cause, record, after, lambda check: command(report, check, taxonomy_version, unregistered))
-
-
-def _placed(record: Record, document: Mapping[str, Any]) -> Placed:
-    return place_document(record.near_miss_id, record.sequence, document, None, record.desk.configuration)
+    _judged(desk, cause, record, after, lambda check: revision(report, check, version, unregistered))
 
 
 def _judged(
@@ -217,14 +227,14 @@ def _judged(
     cause: Cause,
     record: Record,
     after: NearMiss | None,
-    command: Callable[[Check], near_miss.Command],
+    revision: Callable[[Check], near_miss.Revision],
 ) -> None:
     settled, now = desk.configuration, desk.micros
     before_facts = facts_of(record.near_miss_id, record.sequence, record.state) if record.state.counts else None
     after_facts = facts_of(record.near_miss_id, record.sequence, after) if after is not None else None
     judgement = judge(settled.policy, desk.memory, before_facts, after_facts, now, settled.zone)
     check = check_of(judgement, settled.policy, now)
-    decided = near_miss.decide(command(check), record.state, desk.now)
+    decided = near_miss.decide(near_miss.Revise(revision(check)), record.state, desk.now)
     if not decided:
         return
     occurred_at = after_facts.moment.at if after_facts is not None else None

@@ -102,7 +102,11 @@ class Reader:
 
     def opener(self, streams: Iterable[Iterable[Told[Any]]]) -> Opener:
         """What opens everything sealed in these events."""
-        keys = {key for told in streams for one in told for key in keys_in(one.event)}
+        return self.opener_of(one.event for told in streams for one in told)
+
+    def opener_of(self, values: Iterable[Any]) -> Opener:
+        """What opens everything sealed in these values."""
+        keys = {key for value in values for key in keys_in(value)}
         return self.vault.opener(self.connection, self.organisation, keys)
 
     def _memberships(self, ids: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:

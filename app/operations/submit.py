@@ -1,12 +1,14 @@
 """Recording a near miss: checked against similar ones before it can exist, in the same transaction (S2, S3)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from app.database.prefetch import Ask, Range, SourceKey, Told
 from app.database.tables import commands
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Invalid
+from app.domain.moment import to_micros
 from app.domain.near_miss import (
     Recorded,
 )
@@ -15,17 +17,44 @@ from app.domain.report import (
     Source,
 )
 from app.domain.similarity import place, reach
+from app.events.canonical import canonical
+from app.events.sealing import fingerprint, token
 from app.events.store import Draft
 from app.operations.configuration import Configuration
 from app.operations.desk import Desk
 from app.operations.documents import near_miss_document
-from app.operations.job import Answer, Idempotency, IdempotencyKeyReused, SourceEventConflict, Submit
+from app.operations.ids import near_miss_id_of, new_command_id
+from app.operations.job import Actor, Answer, Idempotency, IdempotencyKeyReused, SourceEventConflict, Submit
 from app.operations.judging import check_of, drafts_of
 from app.operations.reporting import Placed, Sealer, awaited, is_whole, link_of, partial, place_document, report_of
 from app.operations.show import Reader
 
 LATEST = 2**62
 """A place in the ledger after all others: where a record stands until it has its own."""
+
+
+def job_of(
+    organisation: str,
+    actor: Actor,
+    pepper: bytes,
+    document: Mapping[str, Any],
+    now: datetime,
+    idempotency: Idempotency | None = None,
+) -> Submit:
+    """A valid document for the writer, its persons tokenised and, when it names its source event, fingerprinted."""
+    command_id = new_command_id(to_micros(now))
+    person = document.get("person_ref")
+    return Submit(
+        organisation,
+        command_id,
+        actor,
+        near_miss_id_of(command_id),
+        document,
+        tuple(token(pepper, "staff", one["ref"]) for one in document.get("staff_involved", ())),
+        token(pepper, "person", person) if person else None,
+        fingerprint(pepper, canonical(document)) if "source_event_id" in document else None,
+        idempotency,
+    )
 
 
 def read_ahead(job: Submit, settled: Configuration, ask: Ask) -> Placed:

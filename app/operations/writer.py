@@ -132,6 +132,8 @@ class Writer:
 
     def _one_by_one(self, batch: list[Waiting], first_error: Exception) -> None:
         log.warning("writer.batch_rolled_back", commands=len(batch), error=type(first_error).__name__)
+        if is_connection_lost(first_error):
+            self._database.renew()
         for waiting in batch:
             try:
                 answers = self._transact([waiting.job], again=True)

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -78,7 +77,7 @@ def test_text_is_compared_byte_by_byte_on_both_databases(engine: Engine) -> None
 def test_the_triggers_of_the_ledger_are_there_and_no_others(engine: Engine) -> None:
     with engine.connect() as connection:
         assert triggers(connection) == {
-            "sqlite": {"events_no_update", "events_no_delete"},
+            "sqlite": {"events_no_update", "events_no_delete", "events_no_replace"},
             "postgresql": {"events_append_only"},
         }[engine.dialect.name]
 
@@ -86,7 +85,7 @@ def test_the_triggers_of_the_ledger_are_there_and_no_others(engine: Engine) -> N
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE events SET payload = '{\"forged\":true}'",
+        "UPDATE events SET payload = 'forged'",
         "UPDATE events SET actor = actor",
         "DELETE FROM events",
         "TRUNCATE events",
@@ -132,8 +131,7 @@ upgrade(sys.argv[1])
 """
 
 
-@pytest.mark.parametrize("attempt", range(3))
-def test_processes_that_migrate_at_once_make_one_schema(empty_database_url: str, attempt: int, tmp_path: Path) -> None:
+def test_processes_that_migrate_at_once_make_one_schema(empty_database_url: str) -> None:
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", UPGRADE, empty_database_url],

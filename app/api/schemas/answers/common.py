@@ -15,7 +15,7 @@ def absent_not_null(schema: dict[str, Any]) -> None:
         forms = [form for form in field.get("anyOf", ()) if form != {"type": "null"}]
         if len(forms) == 1:
             del field["anyOf"]
-            field |= forms[0]
+            field.update(forms[0])
         elif forms:
             field["anyOf"] = forms
 
@@ -40,7 +40,9 @@ def showing(example: dict[str, Any]) -> ConfigDict:
 
 Instant = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
 Day = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
-InstantOrDay = Annotated[str, WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})]
+InstantOrDay = Annotated[
+    str, WithJsonSchema({"type": "string", "anyOf": [{"format": "date-time"}, {"format": "date"}]})
+]
 Duration = Annotated[str, Field(description="ISO 8601 duration.")]
 Number = Annotated[float, WithJsonSchema({"type": "number"})]
 KeyValue = str | Number | None
@@ -92,8 +94,6 @@ class Problem(Answered):
 
 
 # The process
-
-
 
 
 class Health(Answered):

@@ -14,6 +14,7 @@ from app.api.schemas.answers.common import (
     NextCursor,
     Number,
     Words,
+    absent_not_null,
     showing,
 )
 
@@ -169,11 +170,11 @@ WINDOW_EXAMPLE: dict[str, Any] = {
     "window": "P14D",
     "threshold": 3,
     "op": "gte",
-    "count": 2,
-    "distance": 1,
+    "count": 3,
+    "distance": 0,
     "next_expiry": "2026-03-09T07:15:00.000000Z",
-    "state": "below_threshold",
-    "escalation_id": None,
+    "state": "open",
+    "escalation_id": "esc_92ca7a9327bd5cf08b1423b00efd9378",
     "policy_version": 2,
 }
 
@@ -200,15 +201,7 @@ class Window(Answered):
 class WindowExplained(Window):
     """The same with its reasons."""
 
-    model_config: ClassVar[ConfigDict] = showing(
-        {
-            **WINDOW_EXAMPLE,
-            "near_miss_ids": ["nm_01a2067704597e289fff45e86fddf0a3", "nm_01a20677046f7bbe8284774b7b922b8d"],
-            "previous_escalation_id": None,
-            "cooldown_until": None,
-            "because": "1 more similar within the window would reach the threshold.",
-        }
-    )
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=absent_not_null)
 
     near_miss_ids: list[str]
     previous_escalation_id: str | None

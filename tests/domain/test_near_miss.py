@@ -1,0 +1,161 @@
+"""What may happen to a near miss, in what order, and what its closing asks for."""
+
+from datetime import UTC, datetime
+from functools import reduce
+
+import pytest
+
+from app.domain import near_miss
+from app.domain.decider import GateNotMet
+from app.domain.near_miss import (
+    UNRECORDED,
+    AddSource,
+    AlreadyClosed,
+    AlreadyWithdrawn,
+    Close,
+    Closed,
+    CloseWithReview,
+    DetailsCompleted,
+    Event,
+    Linked,
+    MarkedDuplicate,
+    NearMiss,
+    NothingAwaited,
+    Recorded,
+    Revise,
+    SourceAdded,
+    Stage,
+    Withdrawn,
+)
+from app.domain.report import Assumption, Check, MappedAgainst, Report, Source, WorkflowLink
+from app.domain.sealed import SealedText
+
+TUESDAY = datetime(2026, 3, 3, 9, tzinfo=UTC)
+WORDS = SealedText("sealed", "key")
+CHECK = Check(TUESDAY, 1, ())
+REPORT = Report("2026-03-02T20:40:00Z", "medication", "near_miss", "UTC", service_id="willow-house")
+VISIT = Report("2026-03-02T08:10:00Z", "visit", "near_miss", "UTC", service_id="rowan-homecare")
+LINK = WorkflowLink("administer", "handover", "eMAR", WORDS, WORDS)
+UNKNOWN = WorkflowLink("administer", "unknown", "eMAR", WORDS, WORDS)
+
+recorded = Recorded(REPORT, CHECK, 1)
+awaiting = Recorded(REPORT, CHECK, 1, awaiting=("staff_involved",))
+visit = Recorded(VISIT, CHECK, 1)
+linked = Linked(LINK, CHECK)
+withdrawn = Withdrawn(WORDS, CHECK)
+duplicate = MarkedDuplicate(WORDS, "nm_master", CHECK)
+closed = Closed(WORDS)
+
+
+def after(*events: Event) -> NearMiss:
+    return reduce(near_miss.evolve, events, UNRECORDED)
+
+
+def gates_of(state: NearMiss, *escalations: str) -> dict[str, tuple[str, ...]]:
+    with pytest.raises(GateNotMet) as refused:
+        near_miss.decide(Close(WORDS, escalations), state, TUESDAY)
+    return {gate.code: gate.ids for gate in refused.value.gates}
+
+
+@pytest.mark.parametrize(
+    ("events", "stage"),
+    [
+        ((recorded,), Stage.AWAITING_WORKFLOW_LINK),
+        ((awaiting,), Stage.AWAITING_DETAILS),
+        ((awaiting, linked), Stage.AWAITING_DETAILS),
+        ((recorded, linked), Stage.LINKED),
+        ((recorded, Linked(UNKNOWN, CHECK)), Stage.AWAITING_WORKFLOW_LINK),
+        ((recorded, linked, closed), Stage.CLOSED),
+        ((recorded, linked, withdrawn), Stage.WITHDRAWN),
+        ((recorded, duplicate), Stage.DUPLICATE),
+    ],
+)
+def test_the_first_stage_that_holds_is_the_one_that_is_shown(events: tuple[Event, ...], stage: Stage) -> None:
+    assert after(*events).stage is stage
+
+
+def test_closing_names_everything_that_is_missing_at_once() -> None:
+    state = after(awaiting)
+
+    gates = gates_of(state, "esc_1")
+
+    assert gates == {"details_missing": (), "workflow_stage_not_identified": (), "open_escalation": ("esc_1",)}
+
+
+def test_an_unknown_stage_is_kept_and_passes_no_gate() -> None:
+    assert set(gates_of(after(recorded, Linked(UNKNOWN, CHECK)))) == {"workflow_stage_not_identified"}
+
+
+def test_a_visit_is_not_closed_before_it_is_mapped_against_every_assumption() -> None:
+    mapped = MappedAgainst(travel_time=Assumption(planned_minutes=10, actual_minutes=35))
+    partly = WorkflowLink("travel", "plan", "rota", WORDS, WORDS, mapped_against=mapped)
+
+    gates = gates_of(after(visit, Linked(partly, CHECK)))
+
+    assert gates == {"not_mapped": ("scheduling", "staff_allocation")}
+
+
+def test_a_coded_reason_maps_a_visit_as_well_as_a_value() -> None:
+    reason = Assumption(status="not_available")
+    mapped = MappedAgainst(reason, reason, reason)
+    link = WorkflowLink("travel", "plan", "rota", WORDS, WORDS, mapped_against=mapped)
+
+    assert near_miss.decide(Close(WORDS, ()), after(visit, Linked(link, CHECK)), TUESDAY) == [closed]
+
+
+def test_a_linked_near_miss_that_stands_in_no_escalation_closes() -> None:
+    assert near_miss.decide(Close(WORDS, ()), after(recorded, linked), TUESDAY) == [closed]
+
+
+@pytest.mark.parametrize(
+    ("command", "state"),
+    [
+        (Close(WORDS, ()), after(recorded, linked, closed)),
+        (CloseWithReview("rev_1"), after(recorded, linked, closed)),
+        (CloseWithReview("rev_1"), after(recorded, withdrawn)),
+        (Revise(withdrawn), after(recorded, withdrawn)),
+        (Revise(duplicate), after(recorded, duplicate)),
+    ],
+)
+def test_asking_twice_is_not_an_error(command: near_miss.Command, state: NearMiss) -> None:
+    assert near_miss.decide(command, state, TUESDAY) == []
+
+
+@pytest.mark.parametrize("revision", [linked, DetailsCompleted((), REPORT, CHECK, 1), withdrawn])
+def test_what_is_closed_is_not_changed_any_more(revision: near_miss.Revision) -> None:
+    with pytest.raises(AlreadyClosed):
+        near_miss.decide(Revise(revision), after(awaiting, linked, closed), TUESDAY)
+
+
+@pytest.mark.parametrize("revision", [linked, DetailsCompleted((), REPORT, CHECK, 1), withdrawn])
+def test_what_was_found_to_be_a_duplicate_is_not_changed_any_more(revision: near_miss.Revision) -> None:
+    with pytest.raises(AlreadyWithdrawn):
+        near_miss.decide(Revise(revision), after(awaiting, duplicate), TUESDAY)
+
+
+def test_details_are_completed_only_where_they_are_awaited() -> None:
+    completed = DetailsCompleted(("staff_involved",), REPORT, CHECK, 1)
+
+    assert near_miss.decide(Revise(completed), after(awaiting), TUESDAY) == [completed]
+    with pytest.raises(NothingAwaited):
+        near_miss.decide(Revise(completed), after(recorded), TUESDAY)
+
+
+def test_a_record_whose_details_are_completed_awaits_its_workflow_link() -> None:
+    assert after(awaiting, DetailsCompleted((), REPORT, CHECK, 1)).stage is Stage.AWAITING_WORKFLOW_LINK
+
+
+def test_a_master_keeps_the_name_that_every_source_gave_it() -> None:
+    other = Source("rota", "v-17")
+
+    (added,) = near_miss.decide(AddSource("nm_2", other), after(recorded), TUESDAY)
+
+    assert added == SourceAdded("nm_2", other)
+    assert after(recorded, added).other_sources == (added,)
+
+
+def test_a_withdrawn_record_counts_for_nothing() -> None:
+    assert after(recorded).counts
+    assert not after(recorded, withdrawn).counts
+    assert not after(recorded, duplicate).counts
+    assert not UNRECORDED.counts

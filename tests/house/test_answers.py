@@ -1,0 +1,264 @@
+"""Every answer is what openapi.yaml says it is: a year of use in a minute, each answer held against the document."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import jsonschema_rs
+import pytest
+
+from app.main import create_app
+from tests.journeys.inside import Inside, opened
+
+DOCUMENT: dict[str, Any] = create_app().openapi()
+PATHS: dict[str, Any] = DOCUMENT["paths"]
+PROBLEM = "application/problem+json"
+
+SERVICE = {
+    "name": "Willow House",
+    "service_type": "care_home",
+    "regulator_location_id": "1-1000000001",
+    "time_zone": "Europe/London",
+    "aliases": ["WILLOW-01"],
+    "localities": [{"locality": "north", "from": "2024-04-01"}],
+    "role_holders": [{"role": "manager", "ref": "manager-2", "from": "2025-01-06", "to": "2027-01-06"}],
+}
+REPORT = {
+    "source": "emar",
+    "source_event_id": "e-1",
+    "occurred_at": "2026-03-01T20:10:00+00:00",
+    "discovered_at": "2026-03-01T20:20:00+00:00",
+    "scheduled_at": "2026-03-01T20:00:00+00:00",
+    "service_id": "WILLOW-01",
+    "incident_type": "medication",
+    "deviation": "omitted",
+    "classification": "near_miss",
+    "contributing_factors": ["workload"],
+    "staff_involved": [{"ref": "staff-7", "role": "senior carer"}],
+    "person_ref": "resident-31",
+    "shift": {"id": "s-1", "starts_at": "2026-03-01T20:00:00Z", "ends_at": "2026-03-02T08:00:00Z"},
+    "recovery_barrier": "colleague",
+    "potential_harm": "moderate",
+    "reported_frequency": "occasional",
+    "narrative": "The night carer saw that the evening dose was not signed for.",
+    "attributes": {"unit": "ground floor", "doses_in_round": 14},
+}
+LINK = {
+    "stage_affected": "administer",
+    "stage_allowed": "handover",
+    "stage_allowed_basis": "probable",
+    "system_used": "eMAR",
+    "deviation_from_plan": "Offered 40 minutes late.",
+    "corrective_action": "The handover names every time-critical dose.",
+    "mapped_against": {
+        "scheduling": {"planned": "2026-03-01T20:00:00Z", "actual": "2026-03-01T20:40:00Z", "note": "Late."},
+        "staff_allocation": {"planned": 3, "actual": 2},
+        "travel_time": {"status": "not_applicable"},
+    },
+}
+POLICY = {
+    "rules": [
+        {
+            "id": "similar",
+            "name": "Similar near misses in one service",
+            "match": {"incident_type": ["medication", "visit"]},
+            "group_by": ["service_id", "incident_type", "deviation"],
+            "threshold": 3,
+            "window": "P14D",
+            "missing_key": "group",
+            "cooldown": "P1D",
+            "ladder": {"steps": [{"to": ["manager"], "timeout": "P1D"}], "ack_remind": "PT1H"},
+        }
+    ],
+    "time_zone": "Europe/London",
+    "shifts": {"*": [{"bracket": "day", "from": "07:00", "to": "19:00"}]},
+    "reason": "Agreed with the registered managers.",
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An answer, and the operation that gave it."""
+
+    operation: str
+    status: int
+    response: httpx2.Response
+    faults: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> list[Heard]:
+    """Every answer of one provider's use of every route, held against the document as it came."""
+    from app.database.migrate import upgrade
+
+    url = f"sqlite:///{tmp_path_factory.mktemp('answers') / 'forewarn.db'}"
+    upgrade(url)
+    answers: list[Heard] = []
+
+    def listen(response: httpx2.Response) -> None:
+        response.read()
+        if (found := operation_of(response.request)) is not None:
+            name, operation = found
+            answers.append(Heard(name, response.status_code, response, tuple(faults(operation, response))))
+
+    with opened(url) as inside:
+        inside.client.event_hooks = {"response": [listen]}
+        use_every_route(inside)
+    return answers
+
+
+def use_every_route(inside: Inside) -> None:
+    """From the first registration to a review that was closed, with the mistakes that people make on the way."""
+    ward = inside.ward
+    ward.put("/v1/services/willow-house", SERVICE)
+    ward.get("/v1/services/willow-house")
+    ward.get("/v1/services/elm-house", expect=404)
+    ward.submit(source="emar", source_event_id="e-0", workflow_link=LINK)
+    ward.get("/v1/policy/versions")
+    ward.put("/v1/policy", POLICY)
+    ward.put("/v1/policy", {"rules": [{"id": ""}]}, expect=422)
+    ward.get("/v1/policy")
+    ward.get("/v1/policy/versions", limit=1)
+    ward.put("/v1/taxonomy", {"deviations": [{"code": "nearly", "label": "Nearly", "incident_type": "medication"}]})
+    ward.put("/v1/taxonomy", {"deviations": [{"code": "nearly", "retired": True}]})
+    ward.get("/v1/taxonomy")
+    ward.put("/v1/services/elm-house", {"name": "Elm House", "service_type": "home_care"})
+    ward.get("/v1/services", limit=1)
+
+    first = ward.post("/v1/near-misses", REPORT, expect=201)["id"]
+    ward.post("/v1/near-misses", REPORT, expect=200)
+    ward.post("/v1/near-misses", {**REPORT, "narrative": "Otherwise."}, expect=409)
+    ward.post("/v1/near-misses", {}, expect=422)
+    for _ in range(2):
+        ward.ask(
+            "POST", "/v1/near-misses", {**REPORT, "source_event_id": "e-2"}, expect=201, **{"Idempotency-Key": "k"}
+        )
+    ward.ask("POST", "/v1/near-misses", REPORT, expect=422, **{"Idempotency-Key": "k"})
+    date_only = {**REPORT, "source_event_id": "e-3", "occurred_at": "2026-03-01", "service_id": "oak-house"}
+    batch = {"items": [{**REPORT, "source_event_id": "e-4"}, {"occurred_at": 0}, date_only]}
+    third, _, elsewhere = (
+        one.get("near_miss") for one in ward.post("/v1/near-misses:batch", batch, expect=207)["items"]
+    )
+    assert third["escalation_ids"]
+    ward.correct(first, deviation="late", person_ref=None)
+    ward.correct(first, deviation="omitted")
+    ward.mark_duplicate(elsewhere["id"], third["id"])
+    ward.get(f"/v1/near-misses/{elsewhere['id']}")
+    ward.get(f"/v1/near-misses/{third['id']}")
+    ward.withdraw(ward.submit(deviation="extra")["id"])
+    ward.post(f"/v1/near-misses/{first}/closure", {"outcome": "Resolved."}, expect=409)
+    alone = ward.submit(deviation="wrong_dose", staff_involved=[], staff_not_known_reason="An agency shift.")["id"]
+    ward.post(f"/v1/near-misses/{alone}/closure", {"outcome": "Resolved."}, expect=409)
+    ward.put(f"/v1/near-misses/{alone}/workflow-link", LINK)
+    ward.post(f"/v1/near-misses/{alone}/closure", {"outcome": "Resolved."})
+    ward.post(f"/v1/near-misses/{first}/details", {"narrative": "More."}, expect=409)
+    ward.get(f"/v1/near-misses/{first}/history")
+    ward.get("/v1/near-misses", limit=1)
+    ward.get("/v1/near-misses", status="lost", expect=422)
+
+    key = {"service_id": "willow-house", "incident_type": "medication", "deviation": "omitted"}
+    ward.get("/v1/windows", rule_id="similar", **key)
+    ward.get("/v1/windows/explain", rule_id="similar", **key)
+    ward.get("/v1/windows/explain", rule_id="similar", **{**key, "deviation": "late"})
+    ward.get("/v1/windows", rule_id="none", expect=422)
+
+    escalation = ward.escalation(third["escalation_ids"][0])
+    ward.escalation("esc_none", expect=404)
+    ward.get("/v1/escalations", limit=1)
+    review = escalation["review_id"]
+    members = [one["near_miss_id"] for one in escalation["members"] if one["kind"] == "member"]
+    ward.review(review, "closure", {"code": "action_agreed", "summary": "Done."}, expect=409)
+    ward.review(review, "start", {})
+    ward.ask("POST", f"/v1/reviews/{review}/start", {}, expect=412, **{"If-Match": '"1"'})
+    ward.review(review, "causes", {"causes": [{"code": "rota_pressure", "kind": "system", "note": "One senior."}]})
+    ward.review(review, "system-risk", {"determination": "system_risk", "rationale": "The same handover."})
+    concern = {"to": "The local authority", "reference": "LA-1", "at": "2026-03-02T09:30:00Z"}
+    ward.review(review, "safeguarding", {"considered": True, "concern_raised": concern, "note": "One person."})
+    ward.review(review, "workflow-links", {"near_miss_ids": members, "link": LINK})
+    ward.review(review, "actions", {"description": "A new sheet.", "owner": "manager-2", "due": "2026-04-01"})
+    ward.review(review, "countersignature", {"rationale": "Agreed."})
+    ward.review(review, "closure", {"code": "action_agreed", "summary": "Done."})
+    ward.get(f"/v1/reviews/{review}")
+    ward.get(f"/v1/reviews/{review}", as_of=1, expect=404)
+    ward.get("/v1/reviews", limit=1)
+    ward.escalation(escalation["id"])
+    ward.near_miss(first)
+
+    ward.get("/v1/heatmaps/workflow", rows="stage_allowed", columns="shift_bracket")
+    ward.get(
+        "/v1/heatmaps/workflow/cells", rows="stage_allowed", columns="weekday", row="handover", column="sun", limit=1
+    )
+    ward.get("/v1/heatmaps/workflow", rows="moon", expect=422)
+
+    reader = inside.holding("near-misses:read")
+    reader.post("/v1/near-misses", REPORT, expect=403)
+    inside.client.get("/v1/near-misses")
+    inside.client.patch("/v1/near-misses", headers=ward.headers)
+    json_text = {**ward.headers, "Content-Type": "application/json"}
+    inside.client.post("/v1/near-misses", headers=json_text, content="{")
+    inside.client.post("/v1/near-misses", headers=ward.headers, content="a=b")
+    inside.client.post("/v1/near-misses", headers=json_text, content=b" " * 300_000)
+    for path in ("/livez", "/readyz", "/metrics"):
+        inside.client.get(path)
+
+
+@pytest.mark.parametrize("name", [operation["operationId"] for item in PATHS.values() for operation in item.values()])
+def test_an_operation_answers_as_the_document_says(name: str, heard: list[Heard]) -> None:
+    answers = [one for one in heard if one.operation == name]
+
+    assert {one.status for one in answers} & {200, 201, 207} or name == "complete_details"
+    assert [fault for one in answers for fault in one.faults] == []
+
+
+def test_no_answer_was_left_unheard(heard: list[Heard]) -> None:
+    assert {one.status for one in heard} >= {200, 201, 207, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422}
+
+
+def operation_of(request: httpx2.Request) -> tuple[str, dict[str, Any]] | None:
+    """The operation that a request went to; that of another method of the path when it has none of this one."""
+    for path, item in PATHS.items():
+        if re.fullmatch(re.sub(r"\{[a-z_]+\}", "[^/]+", path), request.url.path):
+            operation = item.get(request.method.lower()) or next(iter(item.values()))
+            return operation["operationId"], operation
+    return None
+
+
+def faults(operation: dict[str, Any], response: httpx2.Response) -> Iterator[str]:
+    """What in a response the document does not say, or says otherwise."""
+    responses = operation["responses"]
+    told = responses.get(str(response.status_code), responses.get("default"))
+    if told is None:
+        yield f"{response.status_code} is not told of"
+        return
+    told = resolved(told)
+    media_type = response.headers["content-type"].partition(";")[0]
+    if media_type not in told["content"]:
+        yield f"{response.status_code}: {media_type} is not told of"
+        return
+    for name in ("ETag", "Location", "Link", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate"):
+        if name in response.headers and name not in told.get("headers", {}):
+            yield f"{response.status_code}: the header {name} is not told of"
+    if media_type == PROBLEM:
+        code = response.json()["type"].rpartition(":")[2]
+        if code not in told["content"][PROBLEM]["examples"]:
+            yield f"{response.status_code}: {code} is not told of"
+    if media_type != "text/plain":
+        schema = {**told["content"][media_type]["schema"], "components": closed(DOCUMENT["components"])}
+        validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
+        yield from (str(error) for error in validator.iter_errors(response.json()))
+
+
+def resolved(part: dict[str, Any]) -> dict[str, Any]:
+    return DOCUMENT["components"]["responses"][part["$ref"].rpartition("/")[2]] if "$ref" in part else part
+
+
+def closed(part: Any) -> Any:
+    """The same schemas, taking no field that they do not name: an answer has none that is not described."""
+    if isinstance(part, list):
+        return [closed(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    shut = {name: closed(one) for name, one in part.items() if name not in {"examples", "responses"}}
+    return shut | {"additionalProperties": False} if "properties" in shut and "type" in shut else shut
