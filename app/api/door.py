@@ -22,7 +22,7 @@ from app.api import strict_json
 from app.api.rate import Rate
 from app.api.schemas import Body, validate
 from app.database.prefetch import CommandKey
-from app.domain.decider import Invalid, NotFound, Refused
+from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.events.canonical import canonical
 from app.events.sealing import fingerprint, token
 from app.events.store import Cause, read_stream
@@ -128,6 +128,7 @@ class Door:
         self.house.keys.note_use(principal)
         if not self._rate.allows(principal.key_id):
             raise RateLimited("This key has asked too often: wait as Retry-After says, then go on more slowly.")
+        _refuse_nul(request)
         return Visit(self, request, principal)
 
     def mailbox(self) -> Mailbox:
@@ -192,8 +193,9 @@ class Visit:
     async def document(self, limit: int = BODY_LIMIT) -> object:
         """The request's JSON document, parsed strictly; refused while it streams once it is too large."""
         request = self.request
-        media_type, _, parameters = request.headers.get("content-type", "").partition(";")
-        if media_type.strip().lower() != "application/json" or not _is_utf8(parameters):
+        # JSON has no charset parameter (RFC 8259): it is UTF-8, and what is not will not parse.
+        media_type = request.headers.get("content-type", "").partition(";")[0]
+        if media_type.strip().lower() != "application/json":
             raise UnsupportedMediaType("Send JSON in UTF-8 as `Content-Type: application/json`.")
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
@@ -303,11 +305,20 @@ def _secret(request: Request) -> str:
     return secret.strip()
 
 
-def _is_utf8(parameters: str) -> bool:
-    name, _, value = parameters.partition("=")
-    return not parameters.strip() or (
-        name.strip().lower() == "charset" and value.strip().strip('"').lower() in {"utf-8", "utf8", "us-ascii"}
-    )
+def _refuse_nul(request: Request) -> None:
+    """U+0000 is no text: nothing that is stored can have it in its name, and PostgreSQL does not even look."""
+    faults = [
+        Fault(f"/path/{name}", "not-text", _NO_NUL)
+        for name, value in request.path_params.items()
+        if "\0" in str(value)
+    ]
+    if any("\0" in name + value for name, value in request.query_params.multi_items()):
+        faults.append(Fault("/query", "not-text", _NO_NUL))
+    if faults:
+        raise Invalid(*faults)
+
+
+_NO_NUL = "Take out U+0000 (%00): it is not text."
 
 
 def _too_large(limit: int) -> BodyTooLarge:

@@ -32,7 +32,7 @@ class Database:
             one_state = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
             reader = create_engine(settings.url, pool_size=16, max_overflow=8, pool_pre_ping=True)
             self._reader = reader.execution_options(**one_state)
-            self._writer = create_engine(settings.url, pool_size=4, max_overflow=4)
+            self._writer = _by_index(create_engine(settings.url, pool_size=4, max_overflow=4))
 
     @contextmanager
     def read(self) -> Generator[Connection]:
@@ -64,6 +64,38 @@ def is_connection_lost(error: Exception) -> bool:
 
 
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError)
+
+
+_ONE_PLAN = "SELECT set_config(name, value, false) FROM (VALUES {}) AS wanted(name, value)".format(
+    ", ".join(
+        f"('{name}', '{value}')"
+        for name, value in (
+            ("plan_cache_mode", "force_generic_plan"),
+            ("enable_seqscan", "off"),
+            ("enable_bitmapscan", "off"),
+            ("enable_hashjoin", "off"),
+            ("enable_mergejoin", "off"),
+            ("enable_material", "off"),
+            ("enable_memoize", "off"),
+            ("jit", "off"),
+        )
+    )
+)
+
+
+def _by_index(engine: Engine) -> Engine:
+    """Writers ask for few rows by their keys, however large the tables are.
+
+    A plan is made once for each statement of a connection: chosen by statistics, one made while the tables were
+    nearly empty would read all of them for as long as the connection lives.
+    """
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.execute(_ONE_PLAN)
+        connection.commit()
+
+    return engine
 
 
 def _sqlite_engine(settings: Settings, *, begin: str, size: int) -> Engine:

@@ -146,8 +146,8 @@ def term(code: str, incident_type: str | None = None) -> Change:
 
 def value_at(row: Mapping[str, Any], path: str) -> Any:
     """What stands at a path of names parted by dots, or None; a name that holds dots itself is found as it is."""
-    if path in row:
-        return row[path]
+    if path in row or "." not in path:
+        return row.get(path)
     found: Any = row
     for name in path.split("."):
         if not isinstance(found, dict):

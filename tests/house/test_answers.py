@@ -122,7 +122,7 @@ def use_every_route(inside: Inside) -> None:
     ward.get("/v1/policy")
     ward.get("/v1/policy/versions", limit=1)
     ward.put("/v1/taxonomy", {"deviations": [{"code": "nearly", "label": "Nearly", "incident_type": "medication"}]})
-    ward.put("/v1/taxonomy", {"deviations": [{"code": "nearly", "retired": True}]})
+    ward.put("/v1/taxonomy", {"deviations": [{"code": "nearly", "incident_type": "medication", "retired": True}]})
     ward.get("/v1/taxonomy")
     ward.put("/v1/services/elm-house", {"name": "Elm House", "service_type": "home_care"})
     ward.get("/v1/services", limit=1)

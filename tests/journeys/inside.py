@@ -34,18 +34,7 @@ class Inside:
 
     def key(self, *scopes: str, **particulars: Any) -> NewKey:
         """A key of `default`, as `forewarn keys create` gives it out."""
-        key = keys.new_key(scopes, **particulars)
-        self.house.ask(
-            Command(
-                "default",
-                str(uuid4()),
-                SYSTEM,
-                "default",
-                lambda desk, cause: keys.create(desk, cause, key),
-                lambda _reader, subject: {"id": subject},
-            )
-        )
-        return key
+        return given_key(self.house, *scopes, **particulars)
 
 
 @contextmanager
@@ -62,3 +51,19 @@ def opened(database_url: str, **settings: Any) -> Iterator[Inside]:
 
 def bearer(key: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"}
+
+
+def given_key(house: House, *scopes: str, **particulars: Any) -> NewKey:
+    """A key of `default` from a house that is at work."""
+    key = keys.new_key(scopes, **particulars)
+    house.ask(
+        Command(
+            "default",
+            str(uuid4()),
+            SYSTEM,
+            "default",
+            lambda desk, cause: keys.create(desk, cause, key),
+            lambda _reader, subject: {"id": subject},
+        )
+    )
+    return key

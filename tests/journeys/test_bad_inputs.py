@@ -17,14 +17,13 @@ import httpx2
 import pytest
 
 from app.database.migrate import upgrade
-from app.operations import keys
-from app.operations.house import SYSTEM, House
-from app.operations.job import Command
+from app.operations.house import House
 from app.settings import Settings
 from tests.cases import load
 from tests.conftest import DATABASES
 from tests.journeys import hostile
 from tests.journeys.hostile import CLOSED, Placeholders, Reply, Request
+from tests.journeys.inside import given_key
 from tests.journeys.ward import LINK, Ward
 from tests.service import API_KEY, MASTER_KEY, RunningService, running_service
 
@@ -110,15 +109,9 @@ def given_keys(url: str) -> tuple[dict[str, str], str]:
     assert other is not None
     given = {"full": API_KEY}
     for scope in sorted({case["auth"] for case in CASES if "auth" in case} - {"full", "absent"}):
-        key = keys.new_key((scope,))
-        house.ask(Command("default", scope, SYSTEM, "default", *creating(key)))
-        given[scope] = key.secret
+        given[scope] = given_key(house, scope).secret
     house.close()
     return given, other.secret
-
-
-def creating(key: keys.NewKey) -> tuple[Any, Any]:
-    return (lambda desk, cause: keys.create(desk, cause, key)), (lambda _reader, subject: {"id": subject})
 
 
 def besieged_service(
@@ -280,4 +273,31 @@ def test_a_body_that_is_announced_too_large_is_refused_before_it_is_sent(besiege
 
     assert reply.status == 413
     assert reply.seconds < MOST_SECONDS
+    still_stands(besieged)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/near-misses?service_id=a%00b",
+        "/v1/near-misses?escalation_id=%00",
+        "/v1/near-misses?occurred_from=2026-03-02T10:00:00%00Z",
+        "/v1/near-misses?%00=1",
+        "/v1/near-misses/%00/history",
+        "/v1/escalations?service_id=%00",
+        "/v1/escalations/%00",
+        "/v1/reviews/%00",
+        "/v1/services/%00",
+        "/v1/windows?rule_id=similar&service_id=%00",
+        "/v1/heatmaps/workflow?service_id=%00",
+        "/v1/heatmaps/workflow/cells?row=%00",
+    ],
+)
+def test_nothing_is_looked_for_that_has_nul_in_its_name(besieged: Besieged, path: str) -> None:
+    headers = [("Authorization", f"Bearer {API_KEY}")]
+
+    reply = hostile.send(besieged.address, Request("GET", path, headers, []))
+
+    assert reply.status == 422
+    told_well({"expected_problem": "validation"}, reply, [])
     still_stands(besieged)

@@ -35,17 +35,24 @@ SELECT s.organisation, s.token, s.key_id, k.wrapped
 FROM unnest(%s::text[], %s::text[]) AS q(organisation, token)
 JOIN subjects s USING (organisation, token) JOIN data_keys k USING (organisation, key_id)
 """
+# Every lookup is by a whole key: what was asked leads, and each step has one index to go by.
 _ENTRIES = f"""
-SELECT w.organisation, w.rule_id, w.key_text, w.at, w.near_miss_id, w.sequence, w.day, w.date_only,
+SELECT q.organisation, q.rule_id, q.key_text, w.at, w.near_miss_id, w.sequence, w.day, w.date_only,
        w.weight, w.distinct_value, w.incident_type,
-       (SELECT m.kind FROM escalations e JOIN escalation_members m
-          ON m.organisation = e.organisation AND m.escalation_id = e.escalation_id
-         WHERE e.organisation = w.organisation AND e.rule_id = w.rule_id AND e.key_text = w.key_text AND e.is_open
+       (SELECT m.kind FROM escalation_members m
+         WHERE m.organisation = q.organisation AND m.escalation_id = e.escalation_id
            AND m.near_miss_id = w.near_miss_id AND m.valid_to = {FOR_EVER})
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
   AS q(organisation, rule_id, key_text, low, high)
-JOIN window_entries w ON w.organisation = q.organisation AND w.rule_id = q.rule_id AND w.key_text = q.key_text
- AND w.valid_to = {FOR_EVER} AND w.at > q.low AND w.at <= q.high
+LEFT JOIN LATERAL (
+  SELECT e.escalation_id FROM escalations e
+  WHERE e.organisation = q.organisation AND e.rule_id = q.rule_id AND e.key_text = q.key_text AND e.is_open LIMIT 1
+) e ON true
+CROSS JOIN LATERAL (
+  SELECT * FROM window_entries w
+  WHERE w.organisation = q.organisation AND w.rule_id = q.rule_id AND w.key_text = q.key_text
+    AND w.valid_to = {FOR_EVER} AND w.at > q.low AND w.at <= q.high ORDER BY w.at
+) w
 """  # noqa: S608
 _EPISODES = """
 SELECT q.organisation, q.rule_id, q.key_text, e.escalation_id, e.is_open, e.supported, e.closed_at, e.closed_sequence,

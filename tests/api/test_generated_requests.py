@@ -1,0 +1,90 @@
+"""Requests that nobody thought of, made from openapi.yaml: the service never fails and answers as it says.
+
+Takes a quarter of a minute, nearly all of it for making the requests.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from starlette.testclient import TestClient
+
+from app.database.migrate import upgrade
+from app.main import create_app
+from tests.journeys.inside import opened
+from tests.rounds import rounds
+
+SCHEMA = schemathesis.openapi.from_dict(create_app().openapi())
+OPERATIONS = {found.definition.raw["operationId"]: found for found in (one.ok() for one in SCHEMA.get_all_operations())}
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The application with one review open, and the ids that its paths can name."""
+
+    client: TestClient
+    headers: Mapping[str, str]
+    ids: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('generated') / 'forewarn.db'}"
+    upgrade(url)
+    with opened(url) as inside:
+        near_misses = [inside.ward.submit() for _ in range(3)]
+        escalation = inside.ward.escalation(near_misses[2]["escalation_ids"][0])
+        ids = {
+            "near_miss_id": near_misses[0]["id"],
+            "escalation_id": escalation["id"],
+            "review_id": escalation["review_id"],
+            "service_id": "willow-house",
+        }
+        yield Service(inside.client, inside.ward.headers, ids)
+
+
+PUBLIC = {"livez", "readyz", "metrics"}
+KINDS = [(name, mode) for name in OPERATIONS for mode in GenerationMode if name not in PUBLIC or mode.is_positive]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(("name", "mode"), KINDS, ids=lambda part: getattr(part, "value", part))
+def test_a_generated_request_is_answered_as_described(name: str, mode: GenerationMode, service: Service) -> None:
+    operation = OPERATIONS[name]
+    named = {one.name: service.ids[one.name] for one in operation.path_parameters}
+
+    @settings(
+        max_examples=max(1, rounds(200) // 2),
+        phases=[Phase.generate],  # What fails is told as it was sent: making it smaller would take minutes.
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operation.as_strategy(mode, path_parameters=named or None))
+    def ask(case: Case) -> None:
+        request = case.as_transport_kwargs(base_url=str(service.client.base_url), headers=dict(service.headers))
+        sent = {known: request[known] for known in ("method", "url", "params", "json") if known in request}
+        headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in request["headers"].items()]
+
+        response = service.client.request(**sent, headers=headers, content=request.get("data"))
+
+        case.validate_response(response, checks=CHECKS)
+
+    ask()
