@@ -17,7 +17,9 @@ from tests import postgres, rounds
 DATABASES = ["sqlite", "postgresql"]
 
 # Two busy cores make a slow example, not a wrong one.
-hypothesis.settings.register_profile("forewarn", deadline=None)
+# Explaining a failure takes minutes where examples are costly; a shrunk one says enough.
+PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
+hypothesis.settings.register_profile("forewarn", deadline=None, phases=PHASES)
 hypothesis.settings.load_profile("forewarn")
 
 

@@ -1,0 +1,110 @@
+"""The power goes while people report: what was acknowledged is there, once, and the rest can be sent again."""
+
+import hashlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import create_engine, func, select
+
+from app.database.tables import events, ledgers, near_misses
+from app.settings import Settings
+from tests.journeys.ward import report
+from tests.rounds import rounds
+from tests.service import RunningService, running_service
+
+CYCLES = rounds(5)
+SENDERS = 8
+ENOUGH = 60
+"""Acknowledged reports after which the process is killed, with more on their way."""
+
+
+class Senders:
+    """People and systems that go on reporting until the line goes dead, and note what was acknowledged."""
+
+    def __init__(self, service: RunningService, cycle: int) -> None:
+        self._service = service
+        self._cycle = cycle
+        self._lock = threading.Lock()
+        self.enough = threading.Event()
+        self.sent: dict[str, dict[str, Any]] = {}
+        self.acknowledged: dict[str, str] = {}
+
+    def send(self, sender: int) -> None:
+        with self._service.client(connections=1) as client:
+            for number in range(10_000):
+                name = f"cycle-{self._cycle}-sender-{sender}-{number}"
+                body = report(source="emar", source_event_id=name, service_id=f"service-{number % 7}")
+                with self._lock:
+                    self.sent[name] = body
+                try:
+                    answer = client.post("/v1/near-misses", json=body, headers={"Idempotency-Key": name})
+                except httpx2.TransportError:
+                    return
+                if answer.status_code == httpx2.codes.CREATED:
+                    with self._lock:
+                        self.acknowledged[name] = answer.json()["id"]
+                        if len(self.acknowledged) >= ENOUGH:
+                            self.enough.set()
+
+
+@pytest.mark.soak
+def test_a_killed_process_loses_nothing_it_acknowledged_and_doubles_nothing(database_url: str, tmp_path: Path) -> None:
+    sent: dict[str, dict[str, Any]] = {}
+    acknowledged: dict[str, str] = {}
+    for cycle in range(CYCLES):
+        with running_service(database_url, tmp_path) as service, ThreadPoolExecutor(SENDERS) as pool:
+            senders = Senders(service, cycle)
+            working = [pool.submit(senders.send, number) for number in range(SENDERS)]
+            assert senders.enough.wait(60)
+            service.kill()
+            for one in working:
+                one.result()
+        sent |= senders.sent
+        acknowledged |= senders.acknowledged
+
+    with running_service(database_url, tmp_path) as service, service.client() as client:
+        for name, near_miss_id in acknowledged.items():
+            assert client.get(f"/v1/near-misses/{near_miss_id}").json()["source_event_id"] == name
+        for name, body in sent.items():
+            again = client.post("/v1/near-misses", json=body, headers={"Idempotency-Key": name})
+            assert again.status_code in {200, 201}
+            assert again.json()["id"] == acknowledged.get(name, again.json()["id"])
+
+    assert len(acknowledged) >= CYCLES * ENOUGH
+    assert recorded(database_url) == len(sent)
+    assert_ledger_is_whole(database_url)
+
+
+def recorded(database_url: str) -> int:
+    engine = create_engine(Settings(database_url=database_url).url)
+    with engine.connect() as connection:
+        count = connection.execute(select(func.count()).select_from(near_misses)).scalar_one()
+    engine.dispose()
+    return count
+
+
+def assert_ledger_is_whole(database_url: str) -> None:
+    """Gapless, and its root the one that RFC 9162 makes of its leaves."""
+    engine = create_engine(Settings(database_url=database_url).url)
+    with engine.connect() as connection:
+        head = connection.execute(select(ledgers).where(ledgers.c.organisation == "default")).one()
+        rows = connection.execute(
+            select(events.c.sequence, events.c.leaf)
+            .where(events.c.organisation == "default")
+            .order_by(events.c.sequence)
+        ).all()
+    engine.dispose()
+    assert [row.sequence for row in rows] == list(range(1, head.position + 1))
+    assert tree_hash([bytes(row.leaf) for row in rows]) == bytes(head.root)
+
+
+def tree_hash(leaves: list[bytes]) -> bytes:
+    """RFC 9162 §2.1.1, as it is written there."""
+    if len(leaves) == 1:
+        return leaves[0]
+    half = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\x01" + tree_hash(leaves[:half]) + tree_hash(leaves[half:])).digest()
