@@ -1,8 +1,9 @@
 """The operations without HTTP: a house on a database of the test's own, and jobs as its door makes them."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -13,8 +14,6 @@ from sqlalchemy import Connection, Table, select
 
 from app.database.prefetch import CommandKey
 from app.database.tables import events, ledgers, window_entries
-from app.domain.moment import to_micros
-from app.domain.near_miss import unmapped
 from app.domain.service import Particulars
 from app.events.canonical import canonical
 from app.events.envelope import Envelope
@@ -24,9 +23,9 @@ from app.operations import reviewing, revise, settle
 from app.operations.desk import Desk
 from app.operations.follow import catch_up
 from app.operations.house import House
-from app.operations.ids import near_miss_id_of, new_command_id
 from app.operations.job import Actor, Answer, Command, Idempotency, Show, Submit
 from app.operations.show import Reader
+from app.operations.submit import job_of
 from app.settings import Settings
 from tests.service import API_KEY, MASTER_KEY
 
@@ -91,23 +90,10 @@ class Office:
     ) -> Submit:
         """A submission as the door makes it; None takes a field of the report out."""
         document = {name: value for name, value in {**REPORT, **changes}.items() if value is not None}
-        command_id = new_command_id(to_micros(self.clock()))
-        person = document.get("person_ref")
         hashed = fingerprint(self._pepper, canonical(document))
-        return Submit(
-            self.organisation,
-            command_id,
-            actor,
-            near_miss_id_of(command_id),
-            document,
-            tuple(token(self._pepper, "staff", one["ref"]) for one in document.get("staff_involved", ())),
-            token(self._pepper, "person", person) if person else None,
-            hashed if "source_event_id" in document else None,
-            self.idempotency("POST /v1/near-misses", idempotency_key, hashed) if idempotency_key else None,
-            intake,
-            as_history,
-            reported_at,
-        )
+        idempotency = self.idempotency("POST /v1/near-misses", idempotency_key, hashed) if idempotency_key else None
+        job = job_of(self.organisation, actor, self._pepper, document, self.clock(), idempotency)
+        return replace(job, intake=intake, as_history=as_history, reported_at=reported_at)
 
     def command(
         self,
@@ -249,8 +235,11 @@ class Office:
 
 
 def _is_loose(desk: Desk, near_miss_id: str) -> bool:
-    state = revise.load(desk, near_miss_id).state
-    return state.workflow_link is None or state.workflow_link.stage_allowed == "unknown" or bool(unmapped(state))
+    record = revise.load(desk, near_miss_id)
+    link = record.state.workflow_link
+    if link is None or link.stage_allowed == "unknown":
+        return True
+    return record.report.incident_type == "visit" and link.mapped_against is None
 
 
 def _link_for(desk: Desk, near_miss_id: str) -> Mapping[str, Any]:
@@ -320,8 +309,6 @@ def leaf_of(envelope: Envelope) -> bytes:
 
 def cloud_event_of(envelope: Envelope) -> dict[str, Any]:
     """The CloudEvent of the contract, from the row."""
-    import json
-
     document = {
         "specversion": "1.0",
         "id": envelope.event_id,

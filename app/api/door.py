@@ -308,9 +308,7 @@ def _secret(request: Request) -> str:
 def _refuse_nul(request: Request) -> None:
     """U+0000 is no text: nothing that is stored can have it in its name, and PostgreSQL does not even look."""
     faults = [
-        Fault(f"/path/{name}", "not-text", _NO_NUL)
-        for name, value in request.path_params.items()
-        if "\0" in str(value)
+        Fault(f"/path/{name}", "not-text", _NO_NUL) for name, value in request.path_params.items() if "\0" in str(value)
     ]
     if any("\0" in name + value for name, value in request.query_params.multi_items()):
         faults.append(Fault("/query", "not-text", _NO_NUL))

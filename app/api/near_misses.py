@@ -7,11 +7,12 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import and_, exists, select
 from sqlalchemy.sql import Select
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api import problems
 from app.api.asof import AsOf, sequence_of
-from app.api.door import BATCH_LIMIT, answered, door_of, shown
+from app.api.door import BATCH_LIMIT, Visit, answered, door_of, shown
 from app.api.lists import Cursor, Limit, listed, page
 from app.api.looking import Auditing, Reading
 from app.api.routes import told
@@ -28,7 +29,7 @@ from app.api.schemas import (
 )
 from app.api.schemas.answers import BatchAnswer, History, NearMiss, NearMissList
 from app.database.prefetch import CommandKey
-from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
+from app.database.tables import FOR_EVER, commands, escalation_members, escalations, near_misses
 from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.domain.moment import parse_moment
 from app.domain.near_miss import (
@@ -46,6 +47,8 @@ from app.operations.submit import job_of
 router = APIRouter(prefix="/v1", tags=["near misses"])
 WRITE = "near-misses:write"
 CHANGED = ("not-found", "gate-not-met")
+MOST_ITEMS = 1000
+REUSED = "This Idempotency-Key came with another batch: use a new key for a new request."
 STATUSES = (*(stage.value for stage in Stage), "in_review")
 
 
@@ -62,7 +65,8 @@ async def submit_near_miss(request: Request) -> Response:
     pepper, actor = await visit.pepper(), await visit.actor()
     job = job_of(visit.organisation, actor, pepper, document, visit.now, idempotency)
     (future,) = await visit.door.ask([job])
-    return answered(await future, f"/v1/near-misses/{job.near_miss_id}")
+    answer = await future
+    return answered(answer, f"/v1/near-misses/{answer.body['id']}")  # A replay's is the first one's.
 
 
 @router.post("/near-misses:batch", **told(WRITE, BatchAnswer, status=207, body=Batch))
@@ -72,6 +76,8 @@ async def submit_batch(request: Request) -> Response:
     batch = await visit.read(Batch, limit=BATCH_LIMIT)
     pepper, actor = await visit.pepper(), await visit.actor()
     whole = await visit.idempotency("POST /v1/near-misses:batch", cast("list[Any]", batch.items))
+    if whole is not None:
+        await run_in_threadpool(_refuse_reused, visit, whole)
     answers: list[Answer | Refused | None] = [None] * len(batch.items)
     jobs: list[tuple[int, Submit]] = []
     for index, item in enumerate(batch.items):
@@ -87,8 +93,10 @@ async def submit_batch(request: Request) -> Response:
             raise answer
         answers[index] = answer
     if any(isinstance(answer, IdempotencyKeyReused) for answer in answers):
-        raise IdempotencyKeyReused("This Idempotency-Key came with another batch: use a new key for a new request.")
-    return shown({"items": [_item(answer) for answer in answers]}, 207)
+        raise IdempotencyKeyReused(REUSED)
+    replayed = any(isinstance(answer, Answer) and answer.replayed for answer in answers)
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return shown({"items": [_item(answer) for answer in answers]}, 207, headers)
 
 
 @router.get("/near-misses", **told("near-misses:read", NearMissList))
@@ -234,6 +242,21 @@ def show(reader: Reader, near_miss_id: str) -> dict[str, Any]:
     if not found:
         raise NotFound(NO_SUCH_NEAR_MISS)
     return found[0]
+
+
+def _refuse_reused(visit: Visit, whole: Idempotency) -> None:
+    """Another batch with the same key is refused before any item of it is taken."""
+    row, key = commands.c, whole.key
+    chosen = select(row.fingerprint).where(
+        row.organisation == key.organisation,
+        row.key_id == key.key_id,
+        row.route.in_([f"{key.route}#{index}" for index in range(MOST_ITEMS)]),
+        row.idempotency_key == key.idempotency_key,
+        row.fingerprint != whole.fingerprint,
+    )
+    with visit.door.house.database.read() as connection:
+        if connection.execute(chosen.limit(1)).first() is not None:
+            raise IdempotencyKeyReused(REUSED)
 
 
 def _of_item(whole: Idempotency | None, index: int) -> Idempotency | None:

@@ -1,8 +1,10 @@
-"""What a batch of submissions asks of the database, and what it is told: one round trip for all of them."""
+"""What a batch asks of the database, what it is told, and what it changes: a round trip for each of the two ways."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy import Table
 
 
 class CommandKey(NamedTuple):
@@ -100,10 +102,29 @@ class Told:
     """fingerprint, status, subject, first and last sequence"""
     sources: dict[SourceKey, tuple[str, str]]
     """near miss id and fingerprint"""
-    subjects: dict[tuple[str, str], tuple[str, bytes]]
-    """key id and wrapped key of the person that a token stands for"""
+    subjects: dict[tuple[str, str], tuple[str, bytes | None]]
+    """key id and wrapped key (None once erased) of the person that a token stands for"""
     entries: Sequence[EntryRow]
     episodes: Sequence[EpisodeRow]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Rows to add, their values in the column order of their table; and rows to end: at which sequence, and the key."""
+
+    inserts: dict[Table, list[tuple[Any, ...]]] = field(default_factory=dict[Table, list[tuple[Any, ...]]])
+    endings: dict[Table, list[tuple[Any, ...]]] = field(default_factory=dict[Table, list[tuple[Any, ...]]])
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self.inserts or self.endings)
+
+
+def naming(table: Table) -> list[str]:
+    """The columns that name a table's current row: its primary key without `valid_to`, which comes last."""
+    *key, valid_to = [column.name for column in table.primary_key]
+    assert valid_to == "valid_to"
+    return key
 
 
 NOTHING = Ask()

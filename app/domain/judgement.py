@@ -87,6 +87,7 @@ class RuleCheck:
     mode: Literal["active", "shadow", "off"]
     cooldown_until: int | None = None
     historical: bool = False
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -298,6 +298,7 @@ def _beside(hearing: Hearing, placed: Placement, outcome: Outcome) -> RuleCheck:
         tuple(entry.near_miss_id for entry in others),
         outcome,
         rule.mode,
+        counted=False,
     )
 
 

@@ -94,7 +94,10 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class RuleChecked:
-    """What one rule said of the record; `key` is (field, value) in the rule's order, `count` with the record itself."""
+    """What one rule said of the record; `key` is (field, value) in the rule's order, `count` with the record itself.
+
+    `uncounted`: the record is related to an open episode although the rule does not count it, as harm is.
+    """
 
     rule_id: str
     key: tuple[tuple[str, Value | None], ...]
@@ -106,6 +109,7 @@ class RuleChecked:
     mode: str | None = None
     historical: bool | None = None
     cooldown_until: datetime | None = None
+    uncounted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

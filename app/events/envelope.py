@@ -5,14 +5,14 @@ canonical already. The leaf is SHA-256(0x00 ‖ that text without `leafhash`), R
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from app.events.canonical import quote
 from app.events.merkle import leaf_hash
 
 E = TypeVar("E", covariant=True)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC; naive, so that its text carries no offset
 
 
 class Envelope(NamedTuple):
@@ -54,8 +54,7 @@ class Told(Generic[E]):
 
 def instant(micros: int) -> str:
     """YYYY-MM-DDTHH:MM:SS.ffffffZ."""
-    moment = _EPOCH + timedelta(microseconds=micros)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}Z"
+    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds") + "Z"
 
 
 def cloud_event(envelope: Envelope, *, with_leaf: bool = True) -> str:

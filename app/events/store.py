@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, Select, select, update
-from sqlalchemy import bindparam as bound
+from sqlalchemy import Connection, Select, select
 
 from app.database.prefetch import HeadRow
 from app.database.tables import events, ledgers
 from app.events.codec import encode, name_of
 from app.events.envelope import Envelope, Told, sealed_with_leaf
 from app.events.merkle import Frontier
-
-
-class VersionConflict(Exception):
-    """A stream is no longer at the version that the command was decided against."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class Head:
         self.recorded_at = max(now, self.recorded_at)
         namespace = UUID(cause.command_id)
         appended: list[Told[Any]] = []
-        causation: str | None = None
+        causation = str(uuid5(namespace, "0")) if first_index else None
         for draft in drafts:
             for offset, event in enumerate(draft.events, start=1):
                 name, schema_version = name_of(event)
@@ -94,7 +89,7 @@ class Head:
         """The head row as it is to be written."""
         frontier = self._frontier.extend(self._leaves)
         return {
-            "of": self.organisation,
+            "organisation": self.organisation,
             "position": self.position,
             "recorded_at": self.recorded_at,
             "configured_at": self.configured_at,
@@ -103,14 +98,7 @@ class Head:
         }
 
 
-_SAVE_HEAD = update(ledgers).where(ledgers.c.organisation == bound("of"))
 _COLUMNS = tuple(events.c)
-
-
-def save_heads(connection: Connection, heads: Sequence[Head]) -> None:
-    """Write the heads back, in the transaction that holds their locks."""
-    if heads:
-        connection.execute(_SAVE_HEAD, [head.values() for head in heads])
 
 
 def read_streams(

@@ -6,7 +6,7 @@ Erasing a key leaves the ledger and every proof whole: what it sealed reads as e
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, select, update
 
 from app.database.tables import data_keys, organisations, subjects
 from app.domain.sealed import Reference, SealedText
@@ -35,6 +35,7 @@ class Vault:
         self._peppers: dict[str, bytes] = {}
         self._keys: dict[tuple[str, str], bytes] = {}
         self._subjects: dict[tuple[str, str], str] = {}
+        self._erased: set[tuple[str, str]] = set()
 
     def pepper(self, connection: Connection, organisation: str) -> bytes:
         """The organisation's pepper; raises `NoResultFound` for one that does not exist."""
@@ -57,30 +58,25 @@ class Vault:
         """Whether the key of a person is open here."""
         return (organisation, token) in self._subjects
 
-    def remember(self, found: Mapping[tuple[str, str], tuple[str, bytes]]) -> None:
-        """Open the keys of persons that the database knows: (organisation, token) → (key id, wrapped)."""
+    def remember(self, found: Mapping[tuple[str, str], tuple[str, bytes | None]]) -> None:
+        """Open the keys of persons that the database knows: (organisation, token) → (key id, wrapped key).
+
+        The wrapped key is None once it was erased: whoever speaks of that person again makes a new one.
+        """
         for (organisation, token), (key_id, wrapped) in found.items():
+            if wrapped is None:
+                self._erased.add((organisation, token))
+                continue
             self._keys[organisation, key_id] = self._master.unwrap(wrapped, organisation, key_id)
             self._subjects[organisation, token] = key_id
 
-    def reference(self, rows: Rows, organisation: str, token: str, ref: str) -> Reference:
-        """Seal a reference under the person's own key, made now if they have none."""
-        key_id = self._subjects.get((organisation, token))
-        if key_id is None:
-            key_id = self._make_key(rows, organisation)
-            self._subjects[organisation, token] = key_id
-            sealed = sealing.seal(self._keys[organisation, key_id], key_id, ref, organisation)
-            rows.insert(subjects, (organisation, token, key_id, sealed))
-            return Reference(sealed, key_id, token)
-        return Reference(sealing.seal(self._keys[organisation, key_id], key_id, ref, organisation), key_id, token)
-
-    def remember_subject(self, rows: Rows, organisation: str, token: str, ref: str) -> None:
-        """See to it that a token can be told from whom it stands for: who acts is named by token only."""
+    def look_up(self, rows: Rows, organisation: str, token: str) -> None:
+        """Remember a person whom nothing that was read ahead names."""
         if self.knows(organisation, token):
             return
         found = rows.execute(
             select(subjects.c.key_id, data_keys.c.wrapped)
-            .join(
+            .outerjoin(
                 data_keys,
                 and_(data_keys.c.organisation == subjects.c.organisation, data_keys.c.key_id == subjects.c.key_id),
             )
@@ -88,7 +84,30 @@ class Vault:
         ).first()
         if found is not None:
             self.remember({(organisation, token): (found[0], found[1])})
+
+    def reference(self, rows: Rows, organisation: str, token: str, ref: str) -> Reference:
+        """Seal a reference under the person's own key, made now if they have none. Who they are was looked up before."""
+        key_id = self._subjects.get((organisation, token))
+        if key_id is not None:
+            return Reference(sealing.seal(self._keys[organisation, key_id], key_id, ref, organisation), key_id, token)
+        key_id = self._make_key(rows, organisation)
+        self._subjects[organisation, token] = key_id
+        sealed = sealing.seal(self._keys[organisation, key_id], key_id, ref, organisation)
+        if (organisation, token) in self._erased:
+            self._erased.discard((organisation, token))
+            rows.execute(
+                update(subjects)
+                .where(subjects.c.organisation == organisation, subjects.c.token == token)
+                .values(key_id=key_id, sealed=sealed)
+            )
         else:
+            rows.insert(subjects, (organisation, token, key_id, sealed))
+        return Reference(sealed, key_id, token)
+
+    def remember_subject(self, rows: Rows, organisation: str, token: str, ref: str) -> None:
+        """See to it that a token can be told from whom it stands for: who acts is named by token only."""
+        self.look_up(rows, organisation, token)
+        if not self.knows(organisation, token):
             self.reference(rows, organisation, token, ref)
 
     def record_key(self, rows: Rows, organisation: str) -> str:
@@ -126,6 +145,7 @@ class Vault:
         """Close every key: after a rollback, what was made in it never existed."""
         self._keys = {}
         self._subjects = {}
+        self._erased = set()
 
     def opener(self, connection: Connection, organisation: str, key_ids: Iterable[str]) -> "Opener":
         """What opens everything sealed under the named keys, fetched in one query; those that are gone stay closed."""

@@ -15,10 +15,10 @@ from app.database.dialects import postgresql, sqlite
 from app.database.prefetch import Ask, HeadRow, Range, TimerRow, Told
 from app.domain.decider import NotFound, Refused
 from app.domain.moment import to_micros
-from app.events.store import Head, of_command, save_heads
+from app.events.store import Head, of_command
 from app.events.vault import Vault
 from app.operations import due
-from app.operations.configuration import Configurations
+from app.operations.configuration import Configuration, Configurations
 from app.operations.desk import Desk
 from app.operations.job import Answer, Command, Job, Submit
 from app.operations.memory import Memory
@@ -60,11 +60,11 @@ class Batch:
         self._batches = batches
         self._now = now
         self._again = again
-        self._rows = Rows(connection, batches.dialect.insert)
+        self._rows = Rows(connection, batches.dialect.write)
         self._places: dict[str, Place] = {}
 
-    def run(self, jobs: Sequence[Job]) -> list[Answer | Exception]:
-        """Each job's answer, or what refused it; the caller commits."""
+    def run(self, jobs: Sequence[Job], *, commit: bool = False) -> list[Answer | Exception]:
+        """Each job's answer, or what refused it. The caller commits, unless the last statement is to do it too."""
         self._batches.vault.trim()
         self._open(jobs)
         answers: list[Answer | Exception] = []
@@ -76,24 +76,24 @@ class Batch:
                 if place is not None and place.desk.has_appended(job.cause):
                     raise RuntimeError("A command was refused after it had appended events.") from refusal
                 answers.append(refusal)
-        self._rows.flush()
-        save_heads(self._connection, [place.desk.head for place in self._places.values()])
+        self._rows.finish([place.desk.head.values() for place in self._places.values()], commit=commit)
         return answers
 
     def _open(self, jobs: Sequence[Job]) -> None:
         organisations = sorted({job.organisation for job in jobs})
-        ask, placed = self._ahead(jobs, organisations)
+        # Readers of other threads renew what is remembered: what was read ahead by is kept, to be told from it.
+        known = {one: self._batches.configurations.remembered(one) for one in organisations}
+        ask, placed = self._ahead(jobs, known)
         heads, timers, told = self._batches.dialect.begin_batch(
             self._connection, organisations, to_micros(self._now), ask
         )
         for head in heads:
-            self._open_desk(head, told)
+            self._open_desk(head, told, known[head.organisation])
         self._learn(organisations, ask, told, placed)
         self._fire(timers)
 
-    def _open_desk(self, row: HeadRow, told: Told) -> None:
+    def _open_desk(self, row: HeadRow, told: Told, known: tuple[int, Configuration] | None) -> None:
         batches, organisation = self._batches, row.organisation
-        known = batches.configurations.remembered(organisation)
         configuration = batches.configurations.at(self._connection, organisation, row.configured_at)
         desk = Desk(
             Head(row),
@@ -109,19 +109,21 @@ class Batch:
         place.is_stale = known is None or known[0] != row.configured_at
         self._places[organisation] = place
 
-    def _ahead(self, jobs: Sequence[Job], organisations: Sequence[str]) -> tuple[Ask, dict[str, Placed]]:
-        """What the jobs ask for, as far as the organisations' configurations are remembered."""
+    def _ahead(
+        self, jobs: Sequence[Job], settled: Mapping[str, tuple[int, Configuration] | None]
+    ) -> tuple[Ask, dict[str, Placed]]:
+        """What the jobs of these organisations ask for, as far as their configurations are remembered."""
         ask = Ask()
         placed: dict[str, Placed] = {}
         for job in jobs:
-            if job.organisation not in organisations:
+            if job.organisation not in settled:
                 continue
             match job:
                 case Command(idempotency=idempotency):
                     if idempotency is not None:
                         ask.commands.append(idempotency.key)
                 case Submit():
-                    known = self._batches.configurations.remembered(job.organisation)
+                    known = settled[job.organisation]
                     if known is not None:
                         placed[job.near_miss_id] = read_ahead(job, known[1], ask)
         ask.ranges = _joined(ask.ranges)
@@ -141,7 +143,8 @@ class Batch:
         """Read ahead anew for an organisation's remaining jobs."""
         organisation = place.desk.organisation
         place.desk.memory.forget()
-        ask, placed = self._ahead(rest, [organisation])
+        known = (place.desk.head.configured_at, place.desk.configuration)
+        ask, placed = self._ahead(rest, {organisation: known})
         self._rows.flush()
         told = self._batches.dialect.prefetch(self._connection, ask)
         self._learn([organisation], ask, told, placed)

@@ -111,7 +111,7 @@ def check_document(check: Check) -> dict[str, Any]:
 
 def frequency(check: Check) -> float | int:
     """How often it happened, the record itself included: the largest count of the rules that count it (S1)."""
-    return max((rule.count for rule in check.rules if rule.outcome in _COUNTED), default=1)
+    return max((rule.count for rule in check.rules if rule.outcome in _COUNTED and not rule.uncounted), default=1)
 
 
 def clear(value: Any, opened: Open) -> Any:

@@ -45,13 +45,13 @@ def step(
 ) -> int:
     """Follow one page further; returns how far the follower has come. Without `wait`, another's claim is let be."""
     with database.write() as connection:
-        place = _claim(connection, organisation, name, wait=wait)
+        place = claim(connection, organisation, name, wait=wait)
         if place is None:
             return 0
         page = read_after(connection, organisation, place, PAGE)
         if not page:
             return place
-        rows = Rows(connection, dialect.insert)
+        rows = Rows(connection, dialect.write)
         context = Context(rows, organisation, organisation, configurations.now(connection, organisation).policy)
         for envelope in page:
             FOLLOWING[name].apply(context, told(envelope))
@@ -82,7 +82,7 @@ def _place(connection: Connection, organisation: str, name: str) -> int:
     return connection.execute(chosen).scalar() or 0
 
 
-def _claim(connection: Connection, organisation: str, name: str, *, wait: bool) -> int | None:
+def claim(connection: Connection, organisation: str, name: str, *, wait: bool) -> int | None:
     """The follower's place, held until the transaction ends; None when another worker holds it."""
     chosen = select(followers.c.position).where(followers.c.organisation == organisation, followers.c.name == name)
     place = connection.execute(chosen.with_for_update(skip_locked=not wait)).scalar()

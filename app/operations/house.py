@@ -45,8 +45,8 @@ class House:
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = clock or clock_for(settings.clock)
+        self.database = Database(settings)
         with self._opening():
-            self.database = Database(settings)
             self._require_schema()
             self.master = master_key_for(
                 settings.master_key,
@@ -161,7 +161,11 @@ class House:
         try:
             yield
         except ValueError as error:
+            self.database.close()
             raise CannotStart(str(error)) from error
+        except BaseException:
+            self.database.close()
+            raise
 
     def _require_schema(self) -> None:
         with self.database.read() as connection:
@@ -172,16 +176,21 @@ class House:
 
     def _require_master_key(self) -> None:
         mine = sealing.check_value(self.master)
-        with self.database.write() as connection:
-            theirs = connection.execute(
-                select(installation.c.value).where(installation.c.name == "master_key")
-            ).scalar()
-            if theirs is None:
-                connection.execute(insert(installation).values(name="master_key", value=mine))
-            elif theirs != mine:
-                raise CannotStart(
-                    "FOREWARN_MASTER_KEY is not the key that this database was made with: start with the right one."
-                )
+        chosen = select(installation.c.value).where(installation.c.name == "master_key")
+        with self.database.read() as connection:
+            theirs = connection.execute(chosen).scalar()
+        if theirs is None:
+            try:
+                with self.database.write() as connection:
+                    connection.execute(insert(installation).values(name="master_key", value=mine))
+            except IntegrityError:
+                pass  # Another process has started at the same instant.
+            with self.database.read() as connection:
+                theirs = connection.execute(chosen).scalar()
+        if theirs != mine:
+            raise CannotStart(
+                "FOREWARN_MASTER_KEY is not the key that this database was made with: start with the right one."
+            )
 
 
 def _nothing(_reader: Reader, subject: str) -> Mapping[str, Any]:

@@ -36,6 +36,7 @@ def check_of(found: judgement.Judgement, policy: Policy, now: int) -> Check:
                 None if rule.mode == "active" else rule.mode,
                 True if rule.historical else None,
                 None if rule.cooldown_until is None else from_micros(rule.cooldown_until),
+                True if rule.outcome == "related" and not rule.counted else None,
             )
             for rule in found.checks
         ),
@@ -110,7 +111,9 @@ def _raise(
     at = from_micros(now)
     raised = escalation.decide(command, escalation.UNRAISED, at)
     yield Draft(f"escalation/{escalation_id}", 0, raised)
-    if review_id is not None:
+    if review_id is None:
+        memory.raised_historical(effect.rule_id, text, escalation_id, effect.members)
+    else:
         memory.raised(effect.rule_id, text, escalation_id, effect.members)
         opened = review.decide(review.Open(escalation_id), review.UNOPENED, at)
         yield Draft(f"review/{review_id}", 0, opened)

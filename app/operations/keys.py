@@ -20,6 +20,7 @@ from app.database.tables import api_keys
 from app.domain import organisation as organisations
 from app.domain.moment import to_micros
 from app.domain.organisation import ROLES, CreateKey, RevokeKey
+from app.events.sealing import token
 from app.events.store import Cause, Draft
 from app.operations.desk import Desk
 
@@ -79,10 +80,15 @@ def _checksum(body: str) -> str:
 
 
 def create(desk: Desk, cause: Cause, key: NewKey) -> None:
-    """Record that a key was given out, and keep its hash."""
+    """Record that a key was given out, and keep its hash. Whom it names as actor is kept as a token, like everybody."""
     state, version = desk.fold(STREAM, organisations.UNOPENED, organisations.evolve)
     command = CreateKey(key.key_id, key.scopes, key.role, key.acts_for_people, key.expires_at)
     desk.append(cause, [Draft(STREAM, version, organisations.decide(command, state, desk.now))])
+    actor = None
+    if key.actor is not None:
+        its_token = token(desk.pepper, "staff", key.actor)
+        desk.vault.remember_subject(desk.rows, desk.organisation, its_token, key.actor)
+        actor = f"staff/{its_token}"
     desk.rows.insert(
         api_keys,
         (
@@ -92,7 +98,7 @@ def create(desk: Desk, cause: Cause, key: NewKey) -> None:
             key.secret[:15] if key.secret.startswith("fw_") else key.secret[:4],
             " ".join(key.scopes),
             key.role,
-            key.actor,
+            actor,
             key.acts_for_people,
             to_micros(desk.now),
             to_micros(key.expires_at) if key.expires_at else None,

@@ -9,17 +9,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 
 from app.database.prefetch import Ask, EntryRow, EpisodeRow, Range
-from app.database.tables import FOR_EVER, escalation_members, escalations, window_entries
+from app.database.tables import FOR_EVER, escalation_members, escalations, events, window_entries
 from app.domain import escalation
 from app.domain.escalation import Escalation, Standing, Status
 from app.domain.judgement import Closed, Episode
 from app.domain.moment import Moment
 from app.domain.rule import Rule
 from app.domain.similarity import Entry, Key, Placement, event_time, key_text
-from app.events.store import read_stream
 from app.projections.rows import Rows
 
 Where = tuple[str, str]
@@ -47,12 +46,14 @@ class Memory:
         self._known: dict[Where, Known] = {}
         self._episodes: dict[str, Known] = {}
         self._versions: dict[str, int] = {}
+        self._historical: dict[Where, list[str]] = {}
 
     def forget(self) -> None:
         """Ask the database again from now on."""
         self._known.clear()
         self._episodes.clear()
         self._versions.clear()
+        self._historical.clear()
 
     def learn(self, ranges: Iterable[Range], entries: Iterable[EntryRow], episodes: Iterable[EpisodeRow]) -> None:
         """Take in what was read ahead; ranges of other organisations are passed over."""
@@ -100,30 +101,10 @@ class Memory:
 
     def historical(self, rule: Rule, key: Key) -> Sequence[Episode]:
         """The crossings that were found in imported history, oldest first."""
-        raised, member = escalations.c, escalation_members.c
-        chosen = (
-            select(raised.escalation_id, member.near_miss_id, member.kind)
-            .join(
-                escalation_members,
-                and_(member.organisation == raised.organisation, member.escalation_id == raised.escalation_id),
-            )
-            .where(
-                raised.organisation == self._organisation,
-                raised.rule_id == rule.id,
-                raised.key_text == key_text(key),
-                raised.status == "historical",
-                member.valid_to == FOR_EVER,
-            )
-            .order_by(raised.sequence)
-        )
-        found: dict[str, dict[str, Standing]] = {}
-        for row in self._rows.execute(chosen):
-            found.setdefault(row.escalation_id, {})[row.near_miss_id] = _standing(row.kind)
-        for escalation_id, members in found.items():
-            self._episodes[escalation_id] = Known(0, 0, [], members, None)
-            stream = read_stream(self._rows.connection, self._organisation, f"escalation/{escalation_id}")
-            self._versions[escalation_id] = len(stream)
-        return [Episode(escalation_id, members) for escalation_id, members in found.items()]
+        where = (rule.id, key_text(key))
+        if where not in self._historical:
+            self._historical[where] = self._learn_historical(where)
+        return [Episode(one, self._episodes[one].members) for one in self._historical[where]]
 
     def keys(self, rule: Rule, low: int, high: int) -> Iterable[tuple[Key, Sequence[Entry]]]:
         """Every key of a rule that has entries in (low, high], with those entries."""
@@ -177,6 +158,13 @@ class Memory:
         self._episodes[escalation_id] = known
         self._versions[escalation_id] = 1
 
+    def raised_historical(self, rule_id: str, text: str, escalation_id: str, members: Iterable[str]) -> None:
+        """A crossing was found in imported history, with one event."""
+        self._episodes[escalation_id] = Known(0, 0, [], dict.fromkeys(members, "member"), None)
+        self._versions[escalation_id] = 1
+        if (known := self._historical.get((rule_id, text))) is not None:
+            known.append(escalation_id)
+
     def grew(self, escalation_id: str, events: Sequence[escalation.Event]) -> None:
         """Events were appended to an escalation."""
         known = self._episodes[escalation_id]
@@ -208,6 +196,34 @@ class Memory:
         if known.episode is not None and known.episode.is_open:
             known.members = self._all_members(known.episode.escalation_id)
         return known
+
+    def _learn_historical(self, where: Where) -> list[str]:
+        raised, member = escalations.c, escalation_members.c
+        of_key = (
+            raised.organisation == self._organisation,
+            raised.rule_id == where[0],
+            raised.key_text == where[1],
+            raised.status == "historical",
+        )
+        chosen = (
+            select(raised.escalation_id, member.near_miss_id, member.kind)
+            .join(
+                escalation_members,
+                and_(member.organisation == raised.organisation, member.escalation_id == raised.escalation_id),
+            )
+            .where(*of_key, member.valid_to == FOR_EVER)
+            .order_by(raised.sequence)
+        )
+        found: dict[str, dict[str, Standing]] = {}
+        for row in self._rows.execute(chosen):
+            found.setdefault(row.escalation_id, {})[row.near_miss_id] = _standing(row.kind)
+        for escalation_id, members in found.items():
+            self._episodes[escalation_id] = Known(0, 0, [], members, None)
+            version = select(func.max(events.c.version)).where(
+                events.c.organisation == self._organisation, events.c.stream == f"escalation/{escalation_id}"
+            )
+            self._versions[escalation_id] = self._rows.execute(version).scalar_one()
+        return list(found)
 
     def _all_members(self, escalation_id: str) -> dict[str, Standing]:
         member = escalation_members.c

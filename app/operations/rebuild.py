@@ -12,6 +12,7 @@ from app.database.tables import followers, ledgers
 from app.domain.decider import NotFound
 from app.events.codec import told
 from app.events.store import position, read_after
+from app.operations.follow import claim
 from app.operations.house import House
 from app.projections.context import Context
 from app.projections.inline import FOLLOWING, INLINE, project_one, start_policy, tables_of
@@ -24,13 +25,21 @@ PAGE = 2000
 def rebuild(house: House, organisation: str, name: str) -> tuple[int, int]:
     """Rebuild one projection of one organisation; returns how many rows it has, and the sequence it stands for."""
     shadow = f"~{name}~{organisation}"
-    _clear(house, shadow, name)
+    _clear(house, shadow, name)  # What a rebuild that was killed left behind.
+    try:
+        return _rebuild(house, organisation, name, shadow)
+    except BaseException:
+        _clear(house, shadow, name)
+        raise
+
+
+def _rebuild(house: House, organisation: str, name: str, shadow: str) -> tuple[int, int]:
     place, policy = 0, start_policy()
     while True:
         with house.database.write() as connection:
             if organisation not in _organisations(connection):
                 raise NotFound("There is no such organisation: `forewarn organisations list` shows them.")
-            context = Context(Rows(connection, house.batches.dialect.insert), organisation, shadow, policy)
+            context = Context(Rows(connection, house.batches.dialect.write), organisation, shadow, policy)
             page = read_after(connection, organisation, place, PAGE)
             for envelope in page:
                 project_one(name, context, told(envelope))
@@ -41,7 +50,9 @@ def rebuild(house: House, organisation: str, name: str) -> tuple[int, int]:
             break
     with house.database.write() as connection:
         connection.execute(select(ledgers).where(ledgers.c.organisation == organisation).with_for_update())
-        context = Context(Rows(connection, house.batches.dialect.insert), organisation, shadow, policy)
+        if name in FOLLOWING:
+            claim(connection, organisation, name, wait=True)  # Whoever follows just now finishes first.
+        context = Context(Rows(connection, house.batches.dialect.write), organisation, shadow, policy)
         while rest := read_after(connection, organisation, place, PAGE):
             for envelope in rest:
                 project_one(name, context, told(envelope))
@@ -67,7 +78,6 @@ def _swap(connection: Connection, organisation: str, shadow: str, name: str) -> 
 
 
 def _clear(house: House, shadow: str, name: str) -> None:
-    """What an interrupted rebuild left behind."""
     with house.database.write() as connection:
         for table in tables_of(name):
             connection.execute(delete(table).where(table.c.organisation == shadow))

@@ -111,7 +111,10 @@ class Sealer:
 
     def reference(self, kind: str, ref: str, known_token: str | None = None) -> Reference:
         """A person; `kind` is staff or person."""
-        its_token = known_token or token(self.desk.pepper, kind, ref)
+        its_token = known_token
+        if its_token is None:  # A token that is given was read ahead with its batch.
+            its_token = token(self.desk.pepper, kind, ref)
+            self.desk.vault.look_up(self.desk.rows, self.desk.organisation, its_token)
         sealed = self.desk.vault.reference(self.desk.rows, self.desk.organisation, its_token, ref)
         self.clear[sealed.sealed] = ref
         return sealed

@@ -12,6 +12,7 @@ from app.domain.moment import to_micros
 from app.domain.near_miss import (
     Recorded,
 )
+from app.domain.judgement import Attach, Raise
 from app.domain.patterns import judge
 from app.domain.report import (
     Source,
@@ -128,14 +129,14 @@ def submit(desk: Desk, job: Submit, placed: Placed, told: Told) -> Answer:
         if one.envelope.kind == "escalation" and one.envelope.type in _JOINING and _joins(one.event, job.near_miss_id)
     ]
     opens = any(
-        not getattr(one.event, "historical", False) for one in appended[1:] if one.envelope.subject in standing_in
+        isinstance(effect, Raise | Attach) and job.near_miss_id in _told_of(effect) for effect in judgement.effects
     )
     body = near_miss_document(
         job.near_miss_id,
         near_miss.evolve(near_miss.UNRECORDED, recorded),
         appended[:1],
         standing_in,
-        in_review=bool(standing_in) and opens,
+        in_review=opens,
         opened=sealer.opened,
     )
     return Answer(201, body)
@@ -163,6 +164,10 @@ def keep(desk: Desk, idempotency: Idempotency, status: int, subject: str, first_
 
 
 _JOINING = frozenset({"escalation.raised", "escalation.member_added"})
+
+
+def _told_of(effect: Raise | Attach) -> tuple[str, ...]:
+    return effect.members if isinstance(effect, Raise) else effect.near_miss_ids
 
 
 def _joins(event: Any, near_miss_id: str) -> bool:

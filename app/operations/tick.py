@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, func, select
 
-from app.database.tables import timers
+from app.database.tables import ledgers, timers
 from app.domain.moment import to_micros
 from app.operations.due import TIMER_ACTOR
 from app.operations.house import House
@@ -16,7 +16,10 @@ def tick(house: House) -> int:
     """Let every organisation that has timers due carry them out; returns how many organisations had some."""
     with house.database.read() as connection:
         due = connection.execute(
-            select(timers.c.organisation).where(timers.c.due_at <= to_micros(house.clock())).distinct()
+            select(timers.c.organisation)
+            .join(ledgers, ledgers.c.organisation == timers.c.organisation)  # Not those that are being rebuilt.
+            .where(timers.c.due_at <= to_micros(house.clock()))
+            .distinct()
         ).scalars()
         organisations = list(due)
     for organisation in organisations:
@@ -35,5 +38,6 @@ def tick(house: House) -> int:
 
 def oldest_due(connection: Connection, now: datetime) -> float:
     """How many seconds the oldest due timer has been waiting; 0 when none is due."""
-    oldest = connection.execute(select(func.min(timers.c.due_at))).scalar()
+    mine = timers.join(ledgers, ledgers.c.organisation == timers.c.organisation)
+    oldest = connection.execute(select(func.min(timers.c.due_at)).select_from(mine)).scalar()
     return 0.0 if oldest is None else max(0.0, (to_micros(now) - oldest) / 1_000_000)

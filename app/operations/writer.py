@@ -153,7 +153,7 @@ class Writer:
         if not jobs:
             return []
         with self._database.write() as connection:
-            return Batch(connection, self._batches, self._clock(), again=again).run(jobs)
+            return Batch(connection, self._batches, self._clock(), again=again).run(jobs, commit=True)
 
     def _answer(self, batch: list[Waiting], answers: list[Answer | Exception]) -> None:
         self.counts.batches += 1

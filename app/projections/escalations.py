@@ -95,18 +95,7 @@ def _insert(context: Context, envelope: Envelope, event: Raised) -> None:
 
 def _change_member(context: Context, envelope: Envelope, near_miss_id: str, kind: str, *, is_new: bool = False) -> None:
     if not is_new:
-        context.rows.execute(
-            update(escalation_members)
-            .where(
-                and_(
-                    escalation_members.c.organisation == context.organisation,
-                    escalation_members.c.escalation_id == envelope.subject,
-                    escalation_members.c.near_miss_id == near_miss_id,
-                    escalation_members.c.valid_to == FOR_EVER,
-                )
-            )
-            .values(valid_to=envelope.sequence)
-        )
+        context.rows.end(escalation_members, (context.organisation, envelope.subject, near_miss_id), envelope.sequence)
     context.rows.insert(
         escalation_members,
         (context.organisation, envelope.subject, near_miss_id, FOR_EVER, envelope.sequence, kind),

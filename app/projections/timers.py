@@ -46,7 +46,7 @@ def apply(context: Context, told: Told[object]) -> None:
             | Linked(similarity_check=check)
         ):
             _defer(context, check)
-        case Raised(rule_id=rule_id, key_text=key, historical=False):
+        case Raised(rule_id=rule_id, key_text=key, historical=False, previous_episode_id=str()):
             _drop(context, cooldown_subject(rule_id, key))
         case CooldownExtended(rule_id, key, _, until):
             _drop(context, cooldown_subject(rule_id, key))

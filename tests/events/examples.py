@@ -1,9 +1,11 @@
 """Examples of every event there is, drawn from the types of their fields: what the catalogue names is covered."""
 
 import types
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, date, datetime
 from enum import Enum
+from functools import cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
@@ -39,6 +41,7 @@ def events(name: str) -> st.SearchStrategy[Any]:
     return of(CATALOGUE[name].event)
 
 
+@cache
 def of(kind: Any) -> st.SearchStrategy[Any]:
     """Values of a type; a type that no event has had so far is not guessed at."""
     if kind in PLAIN:
@@ -49,10 +52,10 @@ def of(kind: Any) -> st.SearchStrategy[Any]:
     if origin in (Union, types.UnionType):
         return st.one_of([of(argument) for argument in arguments])
     if origin is tuple and arguments[-1] is Ellipsis:
-        return st.lists(of(arguments[0]), max_size=3).map(tuple)
+        return st.lists(of(arguments[0]), max_size=2).map(tuple)
     if origin is tuple:
         return st.tuples(*[of(argument) for argument in arguments])
-    if origin is dict:
+    if origin in (dict, Mapping):
         return DOCUMENTS if arguments[1] is Any else st.dictionaries(TEXTS, of(arguments[1]), max_size=3)
     if isinstance(kind, type) and issubclass(kind, Enum):
         return st.sampled_from(kind)

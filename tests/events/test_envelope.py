@@ -36,7 +36,7 @@ EXAMPLE = Envelope(
 
 @pytest.mark.parametrize("name", CATALOGUE)
 @given(data=st.data())
-@settings(max_examples=15)
+@settings(max_examples=8)
 def test_the_leaf_is_the_hash_of_the_canonical_event(name: str, data: st.DataObject) -> None:
     envelope = Envelope(
         data.draw(TEXTS),

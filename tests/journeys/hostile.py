@@ -96,9 +96,7 @@ def body_of(said: Mapping[str, Any], valid: dict[str, Any], policy: Callable[[],
             raise AssertionError(f"unknown kind of body {unknown}")
 
 
-def generated(
-    said: Mapping[str, Any], valid: dict[str, Any], policy: Callable[[], dict[str, Any]]
-) -> Iterator[bytes]:
+def generated(said: Mapping[str, Any], valid: dict[str, Any], policy: Callable[[], dict[str, Any]]) -> Iterator[bytes]:
     match said["what"]:
         case "text_field":
             text = said.get("prefix", "") + said["unit"] * said["repeat"] + said.get("suffix", "")

@@ -108,7 +108,8 @@ def is_number(value: object) -> bool:
 def amount(value: object) -> int | float:
     if not is_number(value) or not 0 <= cast("float", value) <= MOST:
         raise refusal("out-of-range", f"Give a number from 0 to {MOST}.")
-    return cast("float", value)
+    number = cast("float", value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number  # Answered as it is kept.
 
 
 def attribute_value(value: object) -> str | int | float:

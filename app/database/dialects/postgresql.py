@@ -1,6 +1,6 @@
 """The few hot statements in PostgreSQL's own words: set-based, pipelined, two round trips for a whole batch."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, cast
 
@@ -8,7 +8,18 @@ from psycopg import Connection as Driver
 from psycopg import Cursor
 from sqlalchemy import BigInteger, Boolean, Connection, Double, LargeBinary, Table
 
-from app.database.prefetch import Ask, CommandKey, EntryRow, EpisodeRow, HeadRow, SourceKey, TimerRow, Told
+from app.database.prefetch import (
+    Ask,
+    Changes,
+    CommandKey,
+    EntryRow,
+    EpisodeRow,
+    HeadRow,
+    SourceKey,
+    TimerRow,
+    Told,
+    naming,
+)
 from app.database.tables import FOR_EVER
 
 _LOCK_HEADS = """
@@ -33,9 +44,21 @@ JOIN sources s USING (organisation, source, source_event_id)
 _SUBJECTS = """
 SELECT s.organisation, s.token, s.key_id, k.wrapped
 FROM unnest(%s::text[], %s::text[]) AS q(organisation, token)
-JOIN subjects s USING (organisation, token) JOIN data_keys k USING (organisation, key_id)
+JOIN subjects s USING (organisation, token) LEFT JOIN data_keys k USING (organisation, key_id)
 """
-# Every lookup is by a whole key: what was asked leads, and each step has one index to go by.
+# A statement is planned once, maybe while its tables are empty and one index looks as cheap as another. So what is
+# asked leads, and each step asks for the order that only the right index has.
+_OPEN_EPISODE = """
+SELECT e.* FROM escalations e
+WHERE e.organisation = q.organisation AND e.is_open AND (e.rule_id, e.key_text) <= (q.rule_id, q.key_text)
+ORDER BY e.rule_id DESC, e.key_text DESC LIMIT 1
+"""
+_LATEST_EPISODE = """
+SELECT e.* FROM escalations e
+WHERE e.organisation = q.organisation AND e.status <> 'historical'
+  AND (e.rule_id, e.key_text) <= (q.rule_id, q.key_text)
+ORDER BY e.rule_id DESC, e.key_text DESC, e.sequence DESC LIMIT 1
+"""
 _ENTRIES = f"""
 SELECT q.organisation, q.rule_id, q.key_text, w.at, w.near_miss_id, w.sequence, w.day, w.date_only,
        w.weight, w.distinct_value, w.incident_type,
@@ -44,28 +67,24 @@ SELECT q.organisation, q.rule_id, q.key_text, w.at, w.near_miss_id, w.sequence, 
            AND m.near_miss_id = w.near_miss_id AND m.valid_to = {FOR_EVER})
 FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[], %s::bigint[])
   AS q(organisation, rule_id, key_text, low, high)
-LEFT JOIN LATERAL (
-  SELECT e.escalation_id FROM escalations e
-  WHERE e.organisation = q.organisation AND e.rule_id = q.rule_id AND e.key_text = q.key_text AND e.is_open LIMIT 1
-) e ON true
+LEFT JOIN LATERAL ({_OPEN_EPISODE}) e ON e.rule_id = q.rule_id AND e.key_text = q.key_text
 CROSS JOIN LATERAL (
   SELECT * FROM window_entries w
   WHERE w.organisation = q.organisation AND w.rule_id = q.rule_id AND w.key_text = q.key_text
     AND w.valid_to = {FOR_EVER} AND w.at > q.low AND w.at <= q.high ORDER BY w.at
 ) w
 """  # noqa: S608
-_EPISODES = """
+_EPISODES = f"""
 SELECT q.organisation, q.rule_id, q.key_text, e.escalation_id, e.is_open, e.supported, e.closed_at, e.closed_sequence,
-       (SELECT max(v.version) FROM events v
-         WHERE v.organisation = q.organisation AND v.stream = 'escalation/' || e.escalation_id)
+       (SELECT v.version FROM events v
+         WHERE v.organisation = q.organisation AND v.stream = 'escalation/' || e.escalation_id
+         ORDER BY v.version DESC LIMIT 1)
 FROM unnest(%s::text[], %s::text[], %s::text[]) AS q(organisation, rule_id, key_text)
 CROSS JOIN LATERAL (
-  SELECT * FROM escalations e
-  WHERE e.organisation = q.organisation AND e.rule_id = q.rule_id AND e.key_text = q.key_text
-    AND e.status <> 'historical'
-  ORDER BY e.is_open DESC, e.sequence DESC LIMIT 1
+  SELECT * FROM (({_OPEN_EPISODE}) UNION ALL ({_LATEST_EPISODE})) e
+  WHERE e.rule_id = q.rule_id AND e.key_text = q.key_text ORDER BY e.is_open DESC LIMIT 1
 ) e
-"""
+"""  # noqa: S608
 
 
 def begin_batch(
@@ -87,17 +106,23 @@ def prefetch(connection: Connection, ask: Ask) -> Told:
         return _send(driver, ask)()
 
 
-def insert(connection: Connection, batches: Iterable[tuple[Table, Sequence[Sequence[Any]]]]) -> None:
-    """Insert rows (values in the table's column order) into several tables: one statement a table, one round trip."""
+def write(
+    connection: Connection, changes: Changes, heads: Sequence[Mapping[str, Any]] = (), *, commit: bool = False
+) -> None:
+    """Write everything in one round trip, and commit with it when told to: what fails is raised, and nothing stays."""
     driver = _driver(connection)
     with driver.pipeline():
-        for table, rows in batches:
-            if rows:
-                statement, literals = _insert_statement(table)
-                columns = zip(*rows, strict=True)
-                driver.cursor().execute(
-                    statement, [literal(column) for literal, column in zip(literals, columns, strict=True)]
-                )
+        for table, keys in changes.endings.items():
+            for key in keys:
+                driver.cursor().execute(_end_statement(table), key)
+        inserted = tuple(changes.inserts)
+        arguments = [one for table in inserted for one in _literals(_types(table), changes.inserts[table])]
+        if heads:
+            arguments += _literals(_HEAD_TYPES, [[*head.values()] for head in heads])
+        if arguments:
+            driver.cursor().execute(_write_statement(inserted, with_heads=bool(heads)), arguments)
+        if commit:
+            driver.commit()
 
 
 def _driver(connection: Connection) -> "Driver[Any]":
@@ -107,19 +132,16 @@ def _driver(connection: Connection) -> "Driver[Any]":
 
 
 def _send(driver: "Driver[Any]", ask: Ask) -> Callable[[], Told]:
-    def sent(statement: str, rows: Sequence[Sequence[Any]], kinds: str) -> "Cursor[Any] | None":
+    def sent(statement: str, rows: Sequence[Sequence[Any]], kinds: Sequence[str]) -> "Cursor[Any] | None":
         if not rows:
             return None
-        literals = [_KINDS[kind] for kind in kinds]
-        columns = zip(*rows, strict=True)
-        arguments = [literal(column) for literal, column in zip(literals, columns, strict=True)]
-        return driver.cursor().execute(statement.encode(), arguments)
+        return driver.cursor().execute(statement.encode(), _literals(kinds, rows))
 
-    commands = sent(_COMMANDS, ask.commands, "tttt")
-    sources = sent(_SOURCES, ask.sources, "ttt")
-    subjects = sent(_SUBJECTS, ask.tokens, "tt")
-    entries = sent(_ENTRIES, ask.ranges, "tttii")
-    episodes = sent(_EPISODES, [row[:3] for row in ask.ranges], "ttt")
+    commands = sent(_COMMANDS, ask.commands, ("text",) * 4)
+    sources = sent(_SOURCES, ask.sources, ("text",) * 3)
+    subjects = sent(_SUBJECTS, ask.tokens, ("text",) * 2)
+    entries = sent(_ENTRIES, ask.ranges, ("text", "text", "text", "bigint", "bigint"))
+    episodes = sent(_EPISODES, [row[:3] for row in ask.ranges], ("text",) * 3)
 
     def collect() -> Told:
         return Told(
@@ -148,26 +170,64 @@ def _bytes(values: Iterable[Any]) -> str:
     return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"
 
 
-_KINDS: dict[str, Callable[[Iterable[Any]], str]] = {"t": _texts, "i": _plain}
+def _literals(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
+    return [_LITERALS[one](column) for one, column in zip(types, zip(*rows, strict=True), strict=True)]
+
+
+_LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
+    "text": _texts,
+    "bigint": _plain,
+    "boolean": _plain,
+    "double precision": _plain,
+    "bytea": _bytes,
+}
+_HEAD_TYPES = ("text", "bigint", "bigint", "bigint", "bytea", "bytea")
+_SAVE_HEADS = """
+UPDATE ledgers l SET position = h.position, recorded_at = h.recorded_at, configured_at = h.configured_at,
+       root = h.root, frontier = h.frontier
+FROM unnest({}) AS h(organisation, position, recorded_at, configured_at, root, frontier)
+WHERE l.organisation = h.organisation
+"""
 
 
 @cache
-def _insert_statement(table: Table) -> tuple[bytes, list[Callable[[Iterable[Any]], str]]]:
+def _types(table: Table) -> list[str]:
     types: list[str] = []
-    literals: list[Callable[[Iterable[Any]], str]] = []
     for column in table.columns:
         match column.type:
             case BigInteger():
-                name, literal = "bigint", _plain
+                types.append("bigint")
             case Boolean():
-                name, literal = "boolean", _plain
+                types.append("boolean")
             case Double():
-                name, literal = "double precision", _plain
+                types.append("double precision")
             case LargeBinary():
-                name, literal = "bytea", _bytes
+                types.append("bytea")
             case _:
-                name, literal = "text", _texts
-        types.append(f"%s::{name}[]")
-        literals.append(literal)
-    names = ", ".join(f'"{column.name}"' for column in table.columns)
-    return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({', '.join(types)})".encode(), literals  # noqa: S608
+                types.append("text")
+    return types
+
+
+def _arrays(types: Iterable[str]) -> str:
+    return ", ".join(f"%s::{one}[]" for one in types)
+
+
+@cache
+def _write_statement(tables: tuple[Table, ...], *, with_heads: bool) -> bytes:
+    """One statement for all of it: a statement costs more than the rows of a small batch."""
+    parts: list[str] = []
+    for table in tables:
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        parts.append(f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({_arrays(_types(table))})")  # noqa: S608
+    if with_heads:
+        parts.append(_SAVE_HEADS.format(_arrays(_HEAD_TYPES)))
+    *first, last = parts
+    beside = ", ".join(f"w{number} AS ({part})" for number, part in enumerate(first))
+    return (f"WITH {beside} {last}" if first else last).encode()
+
+
+@cache
+def _end_statement(table: Table) -> bytes:
+    """For one row at a time: they are few, and the plan of a join may begin at its other end."""
+    same = " AND ".join(f'"{name}" = %s' for name in naming(table))
+    return f"UPDATE {table.name} SET valid_to = %s WHERE {same} AND valid_to = {FOR_EVER}".encode()  # noqa: S608

@@ -1,19 +1,20 @@
 """The same hot statements in SQLite's words: the database is in the process, so small statements cost little."""
 
+import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from app.database.prefetch import Ask, EntryRow, EpisodeRow, HeadRow, TimerRow, Told
+from app.database.prefetch import Ask, Changes, EntryRow, EpisodeRow, HeadRow, TimerRow, Told, naming
 from app.database.tables import FOR_EVER
 
 _HEAD = "SELECT organisation, position, recorded_at, configured_at, frontier FROM ledgers WHERE organisation = ?"
 _DUE_TIMERS = """
 SELECT organisation, kind, subject, due_at FROM timers
-WHERE due_at <= ? ORDER BY due_at, kind, subject LIMIT 100
+WHERE due_at <= ? AND organisation IN (SELECT value FROM json_each(?)) ORDER BY due_at, kind, subject LIMIT 100
 """
 _COMMAND = """
 SELECT fingerprint, status, subject, first_sequence, last_sequence FROM commands
@@ -23,7 +24,7 @@ _SOURCE = """
 SELECT near_miss_id, fingerprint FROM sources WHERE organisation = ? AND source = ? AND source_event_id = ?
 """
 _SUBJECT = """
-SELECT s.key_id, k.wrapped FROM subjects s JOIN data_keys k USING (organisation, key_id)
+SELECT s.key_id, k.wrapped FROM subjects s LEFT JOIN data_keys k USING (organisation, key_id)
 WHERE s.organisation = ? AND s.token = ?
 """
 _ENTRIES = f"""
@@ -44,6 +45,9 @@ FROM escalations e
 WHERE e.organisation = ? AND e.rule_id = ? AND e.key_text = ? AND e.status <> 'historical'
 ORDER BY e.is_open DESC, e.sequence DESC LIMIT 1
 """
+_SAVE_HEAD = """
+UPDATE ledgers SET position = ?2, recorded_at = ?3, configured_at = ?4, root = ?5, frontier = ?6 WHERE organisation = ?1
+"""
 
 
 def begin_batch(
@@ -52,7 +56,7 @@ def begin_batch(
     """Read the heads (BEGIN IMMEDIATE locked them all) and what the batch asks for."""
     driver = _driver(connection)
     heads = [HeadRow(*row) for name in sorted(organisations) for row in driver.execute(_HEAD, (name,))]
-    timers = [TimerRow(*row) for row in driver.execute(_DUE_TIMERS, (now,)) if row[0] in organisations]
+    timers = [TimerRow(*row) for row in driver.execute(_DUE_TIMERS, (now, json.dumps(list(organisations))))]
     return heads, timers, prefetch(connection, ask)
 
 
@@ -73,12 +77,16 @@ def prefetch(connection: Connection, ask: Ask) -> Told:
     )
 
 
-def insert(connection: Connection, batches: Iterable[tuple[Table, Sequence[Sequence[Any]]]]) -> None:
-    """Insert rows (values in the table's column order) into several tables."""
+def write(
+    connection: Connection, changes: Changes, heads: Sequence[Mapping[str, Any]] = (), *, commit: bool = False
+) -> None:
+    """Write everything; the commit stays with whoever began, for here it costs no round trip."""
     driver = _driver(connection)
-    for table, rows in batches:
-        if rows:
-            driver.executemany(_insert_statement(table), rows)
+    for table, keys in changes.endings.items():
+        driver.executemany(_end_statement(table), keys)
+    for table, rows in changes.inserts.items():
+        driver.executemany(_insert_statement(table), rows)
+    driver.executemany(_SAVE_HEAD, [[*head.values()] for head in heads])
 
 
 def _driver(connection: Connection) -> sqlite3.Connection:
@@ -91,3 +99,9 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 def _insert_statement(table: Table) -> str:
     names = ", ".join(f'"{column.name}"' for column in table.columns)
     return f"INSERT INTO {table.name} ({names}) VALUES ({', '.join('?' for _ in table.columns)})"  # noqa: S608
+
+
+@cache
+def _end_statement(table: Table) -> str:
+    same = " AND ".join(f'"{name}" = ?' for name in naming(table))
+    return f"UPDATE {table.name} SET valid_to = ? WHERE {same} AND valid_to = {FOR_EVER}"  # noqa: S608
