@@ -1,0 +1,115 @@
+"""A projection made anew from the ledger is the one that stood, row for row, also while people go on reporting."""
+
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, select
+
+from app.domain.decider import NotFound
+from app.operations.rebuild import NAMES, rebuild
+from app.projections.inline import tables_of
+from tests.office import Office, opened
+
+RULE = {"id": "similar", "group_by": ["service_id"], "threshold": 3, "window": "P14D", "cooldown": "P7D"}
+FINER = {**RULE, "group_by": ["service_id", "incident_type"]}
+
+
+def a_year_of_everything(office: Office) -> None:
+    """Every event that any projection knows of, and a few that none does."""
+    office.do(office.registration("willow-house", aliases=("WILLOW-01",)))
+    office.do(office.adoption(RULE))
+    first = [office.submit(source="emar", source_event_id=f"e-{n}")["id"] for n in range(4)]
+    office.do(office.correction(first[0], occurred_at="2026-02-20"))
+    office.do(office.link(first[1]))
+    office.do(office.withdrawal(office.submit(service_id="ash-court")["id"]))
+    office.do(office.duplicate(office.submit(service_id="elm-lodge")["id"], first[0]))
+    (escalation,) = office.open_escalations()
+    office.do(office.review_closure(escalation["review_id"]))
+    office.clock.go_on(hours=1)
+    for _ in range(3):
+        office.submit(occurred_at="2026-03-02T10:30:00Z")  # Deferred: the key cools down.
+    office.do(office.adoption(FINER))
+    for _ in range(3):
+        office.submit(service_id="rowan-homecare", classification="no_harm_incident")
+    office.submit(service_id="rowan-homecare", classification="harm_incident")
+    office.follow()
+
+
+def standing(office: Office, name: str) -> dict[Table, list[tuple[Any, ...]]]:
+    """Every row of a projection, in primary-key order."""
+    return {table: office.rows(table) for table in tables_of(name)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuilt_projection_equals_the_one_that_stood(name: str, database_url: str) -> None:
+    with opened(database_url) as office:
+        a_year_of_everything(office)
+        before = standing(office, name)
+
+        rows, sequence = rebuild(office.house, office.organisation, name)
+
+        assert standing(office, name) == before
+        assert rows == sum(len(rows) for rows in before.values()) > 0
+        assert sequence == len(office.ledger())
+
+
+@pytest.mark.parametrize("name", ["register", "windows", "escalations", "heatmap"])
+def test_a_projection_is_rebuilt_while_people_go_on_reporting(name: str, database_url: str) -> None:
+    with opened(database_url) as office:
+        a_year_of_everything(office)
+        stop = threading.Event()
+
+        def report() -> None:
+            number = 0
+            while not stop.is_set():
+                office.submit(service_id=f"service-{number % 5}")
+                number += 1
+
+        reporting = threading.Thread(target=report)
+        reporting.start()
+        for _ in range(3):
+            rebuild(office.house, office.organisation, name)
+        stop.set()
+        reporting.join()
+        office.follow()
+        live = standing(office, name)
+
+        rebuild(office.house, office.organisation, name)
+
+        assert standing(office, name) == live
+
+
+def test_an_interrupted_rebuild_leaves_nothing_that_the_next_one_keeps(database_url: str) -> None:
+    with opened(database_url) as office:
+        a_year_of_everything(office)
+        before = standing(office, "register")
+        (table, rows), *_ = before.items()
+        with office.house.database.write() as connection:
+            left_behind = {**dict(zip(table.c.keys(), rows[0], strict=True)), "organisation": "~register~default"}
+            connection.execute(insert(table).values(**left_behind))
+
+        rebuild(office.house, office.organisation, "register")
+
+        assert standing(office, "register") == before
+        with office.house.database.read() as connection:
+            organisations = set(connection.execute(select(table.c.organisation)).scalars())
+        assert organisations == {office.organisation}
+
+
+def test_what_is_wrong_in_a_projection_is_put_right_by_a_rebuild(database_url: str) -> None:
+    with opened(database_url) as office:
+        a_year_of_everything(office)
+        before = standing(office, "windows")
+        (table,) = before
+        with office.house.database.write() as connection:
+            connection.execute(table.delete())
+
+        rebuild(office.house, office.organisation, "windows")
+
+        assert standing(office, "windows") == before
+
+
+def test_an_organisation_that_does_not_exist_is_not_rebuilt(database_url: str) -> None:
+    with opened(database_url) as office, pytest.raises(NotFound):
+        rebuild(office.house, "nobody", "register")
