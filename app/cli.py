@@ -55,15 +55,7 @@ Organisation = Annotated[str, typer.Option(help="The organisation's id.")]
 
 def main() -> None:
     """The console script; what cannot be done is said in one sentence, without a traceback."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+    _log_plainly()
     try:
         cli()
     except (CannotStart, sole.AlreadyServed, ClockUnreadable, Refused) as refusal:
@@ -85,7 +77,7 @@ def serve(
     settings = Settings()
     with _alone(settings, workers):
         migrate.upgrade(settings.database_url)
-        _bootstrap(settings)
+        bootstrap(settings)
         _run(host, port, workers, "app.cli:serving")
 
 
@@ -253,12 +245,27 @@ def list_organisations() -> None:
 
 def serving() -> FastAPI:
     """The application of `serve`: uvicorn makes one in each process."""
+    _log_plainly()
     return create_app(House(Settings()))
 
 
 def answering() -> FastAPI:
     """The application of `api`."""
+    _log_plainly()
     return create_app(House(Settings()), with_worker=False)
+
+
+def _log_plainly() -> None:
+    """In every process, also those that uvicorn starts: what structlog prints unasked shows the words of reports."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
 
 
 def _run(host: str, port: int, workers: int, factory: str) -> None:
@@ -277,7 +284,7 @@ def _run(host: str, port: int, workers: int, factory: str) -> None:
     )
 
 
-def _bootstrap(settings: Settings) -> None:
+def bootstrap(settings: Settings) -> None:
     """The first start on an empty database makes an organisation and its admin key."""
     with contextlib.closing(House(settings)) as house:
         if house.organisations():
