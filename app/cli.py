@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO, cast
 from uuid import uuid4
 
 import structlog
@@ -264,8 +264,20 @@ def _log_plainly() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Steady())),
     )
+
+
+class _Steady:
+    """Standard error; what cannot be written there, for the disk is full, is lost, and the work goes on."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def _run(host: str, port: int, workers: int, factory: str) -> None:

@@ -1,5 +1,6 @@
 """The application: the only place that sees every floor."""
 
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -14,12 +15,18 @@ from app.worker import Worker
 ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, health, reference)
 
 
+HANDING_OVER = 0.0005
+"""Seconds for which the event loop, the writer and the worker let each other wait for the interpreter: whoever has
+given it away for a system call would else wait ten times as long to get it back."""
+
+
 def create_app(house: House | None = None, *, with_worker: bool = True) -> FastAPI:
     """The API over an opened house; without one, only its description can be asked for."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         assert house is not None
+        sys.setswitchinterval(HANDING_OVER)
         house.start()
         worker = Worker(house) if with_worker else None
         if worker is not None:
@@ -34,6 +41,7 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
         app.state.door = Door(house)
     for module in ROUTERS:
         app.include_router(module.router)
+    app.router.routes.insert(0, near_misses.DIRECT)
     problems.install(app)
     openapi.install(app)
     app.add_middleware(Limits)

@@ -7,12 +7,14 @@ from types import FrameType
 import structlog
 
 from app.clock import monotonic
-from app.operations.follow import lagging, step
+from app.operations.follow import PAGE, lagging, step
 from app.operations.house import House
 from app.operations.tick import tick
 
 PATIENCE = 0.25
 """Seconds between looks when nothing wakes the worker."""
+PACE = 0.1
+"""Seconds between two rounds: what is written meanwhile is followed together, and the writer is left to write."""
 _USES_EVERY = 30.0
 
 log = structlog.get_logger(__name__)
@@ -44,13 +46,12 @@ class Worker:
         """Work until told to stop; what fails is tried again, and nothing is lost by it."""
         while not self._stopping.is_set():
             try:
-                busy = self.once()
+                caught_up = self.once()
             except Exception:
                 log.warning("worker.step_failed", exc_info=True)
-                busy = False
-                self._stopping.wait(PATIENCE)
-            if not busy:
-                self._wake.wait(PATIENCE)
+                caught_up = True
+            if caught_up and not self._stopping.wait(PACE):
+                self._wake.wait(PATIENCE - PACE)
                 self._wake.clear()
 
     def run_until_signalled(self) -> None:
@@ -64,9 +65,9 @@ class Worker:
         self.run()
 
     def once(self) -> bool:
-        """One round; returns whether there was anything to do."""
+        """One round; returns whether everything that there was to do is done."""
         house = self._house
-        busy = tick(house) > 0
+        tick(house)
         with house.database.read() as connection:
             behind = lagging(connection)
         for organisation, name, _ in behind:
@@ -74,4 +75,4 @@ class Worker:
         if monotonic() - self._saved_uses > _USES_EVERY:
             self._saved_uses = monotonic()
             house.keys.save_uses()
-        return busy or bool(behind)
+        return all(events <= PAGE for _, _, events in behind)

@@ -65,7 +65,11 @@ def _each_in_its_process(cases: list[str], rounds: int, quick: bool) -> tuple[li
         print(f"{case} …", file=sys.stderr, flush=True)
         try:
             ended = subprocess.run(
-                [*command, *(["--quick"] if quick else [])], cwd=HERE.parent, capture_output=True, text=True, check=False
+                [*command, *(["--quick"] if quick else [])],
+                cwd=HERE.parent,
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if ended.returncode or not into.exists():
                 failures[case] = ended.stderr.strip()[-2000:] or f"it ended with {ended.returncode}"

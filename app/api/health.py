@@ -27,14 +27,14 @@ async def livez() -> Response:
 
 @router.get("/readyz", responses={200: {"model": Health}, 503: {"model": Health}}, response_model=None)
 def readyz(request: Request) -> Response:
-    """The database can be read and has the right schema, the writer works; with the lags that a watcher wants."""
+    """The database is there, has the right schema and takes writes, the writer works; with what a watcher wants."""
     house = door_of(request).house
     checks: dict[str, Any] = {"writer": "ok" if house.writer.alive else "stopped"}
     try:
         checks |= _database(house)
     except SQLAlchemyError:
         checks["database"] = "unavailable"
-    healthy = checks.get("database") == "ok" and checks["writer"] == "ok" and checks.get("migrations") == "ok"
+    healthy = all(checks.get(name) == "ok" for name in ("writer", "database", "migrations", "writes"))
     body = {"status": "ready" if healthy else "unavailable", **checks}
     headers = {} if healthy else dict(PROBLEM_TYPES["unavailable"].headers)
     return shown(body, 200 if healthy else 503, headers)
@@ -75,6 +75,7 @@ def _database(house: House) -> dict[str, Any]:
         return {
             "database": "ok",
             "migrations": "ok" if migrate.current(connection) == migrate.head() else "behind",
+            "writes": "ok" if house.database.takes_writes() else "refused",
             "queue_depth": house.writer.depth,
             "follower_lag": max((lag for _, _, lag in lagging(connection)), default=0),
             "oldest_due_timer_seconds": oldest_due(connection, house.clock()),

@@ -1,7 +1,10 @@
 """Why, or why not yet: where a key of a rule stands at this moment."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, product
+from math import isfinite
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -17,11 +20,14 @@ from app.database.tables import FOR_EVER, escalations, events, window_entries
 from app.domain.decider import Fault, Invalid
 from app.domain.explanation import Explanation, explain
 from app.domain.moment import Moment, format_instant, from_micros, moment_of, to_micros, upper_bound
-from app.domain.rule import Rule
+from app.domain.rule import GROUPABLE, Rule, Scalar, plain_number
 from app.domain.similarity import Entry, Key, key_text, reach
 from app.events.sealing import token
 from app.operations.configuration import Configuration, load
 from app.operations.show import Reader
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_MOST_READINGS = 256
 
 router = APIRouter(prefix="/v1", tags=["windows"])
 READ = "near-misses:read"
@@ -122,14 +128,14 @@ def _standing(look: Look, reader: Reader, rule_id: str, as_of: str | None) -> St
     if rule is None:
         known = ", ".join(one.id for one in settled.policy.rules)
         raise Invalid(Fault("/query/rule_id", "unknown-id", f"Use a rule of the policy: {known}."))
-    key = _key(reader, rule, look.visit.request.query_params)
+    keys = _keys(reader, rule, look.visit.request.query_params)
     now = to_micros(look.visit.now) if sequence is None else _recorded_at(reader, sequence)
     here = moment_of(now, settled.zone)
-    entries = _entries(reader, rule, key, here, sequence)
-    open_id, closed_id, closed_at = _episode(reader, rule, key, sequence)
+    entries = _entries(reader, rule, keys, here, sequence)
+    open_id, closed_id, closed_at = _episode(reader, rule, keys, sequence)
     return Standing(
         rule,
-        key,
+        keys[0],
         explain(rule, entries, now, settled.zone),
         settled.policy.version,
         open_id,
@@ -138,41 +144,33 @@ def _standing(look: Look, reader: Reader, rule_id: str, as_of: str | None) -> St
     )
 
 
-def _key(reader: Reader, rule: Rule, parameters: Mapping[str, str]) -> Key:
+def _keys(reader: Reader, rule: Rule, parameters: Mapping[str, str]) -> list[Key]:
+    """The key that is asked for, and how else it may be stored: a number in a query may be a number or its text."""
     unknown = set(parameters) - {"rule_id", "as_of", *rule.group_by}
     if unknown:
         detail = f"Take it out. The key of this rule is: {', '.join(rule.group_by) or 'empty'}."
         raise Invalid(*(Fault("/query", "unknown-parameter", detail) for _ in unknown))
-    return tuple(_part(reader, name, parameters.get(name)) for name in rule.group_by)
+    parts = [_part(reader, name, parameters.get(name)) for name in rule.group_by]
+    return list(islice(product(*parts), _MOST_READINGS))
 
 
-def _part(reader: Reader, name: str, value: str | None) -> str | int | float | None:
+def _part(reader: Reader, name: str, value: str | None) -> tuple[Scalar | None, ...]:
     if value is None or value == "unknown":
-        return None
+        return (None,)
     if name == "person_ref":
-        return token(reader.vault.pepper(reader.connection, reader.organisation), "person", value)
-    if name.startswith("attributes."):
-        try:
-            number = float(value)
-        except ValueError:
-            return value
-        return int(number) if number.is_integer() and abs(number) < 2**53 else number
-    return value
+        return (token(reader.vault.pepper(reader.connection, reader.organisation), "person", value),)
+    if name in GROUPABLE or not _NUMBER.fullmatch(value) or not isfinite(float(value)):
+        return (value,)
+    return (plain_number(float(value)), value)
 
 
-def _texts(key: Key) -> list[str]:
-    """A number in a query may stand for the number or for its text."""
-    as_text = tuple(part if part is None or isinstance(part, str) else str(part) for part in key)
-    return list(dict.fromkeys([key_text(key), key_text(as_text)]))
-
-
-def _entries(reader: Reader, rule: Rule, key: Key, here: Moment, sequence: int | None) -> list[Entry]:
+def _entries(reader: Reader, rule: Rule, keys: Sequence[Key], here: Moment, sequence: int | None) -> list[Entry]:
     entry = window_entries.c
     low, high = reach(rule, here)
     chosen = select(window_entries).where(
         entry.organisation == reader.organisation,
         entry.rule_id == rule.id,
-        entry.key_text.in_(_texts(key)),
+        entry.key_text.in_([key_text(key) for key in keys]),
         entry.at > low,
         entry.at <= high,
     )
@@ -193,13 +191,15 @@ def _entries(reader: Reader, rule: Rule, key: Key, here: Moment, sequence: int |
     ]
 
 
-def _episode(reader: Reader, rule: Rule, key: Key, sequence: int | None) -> tuple[str | None, str | None, int | None]:
+def _episode(
+    reader: Reader, rule: Rule, keys: Sequence[Key], sequence: int | None
+) -> tuple[str | None, str | None, int | None]:
     """The open escalation of a key, else the one closed last and when."""
     row = escalations.c
     chosen = select(row.escalation_id, row.closed_at, row.closed_sequence).where(
         row.organisation == reader.organisation,
         row.rule_id == rule.id,
-        row.key_text.in_(_texts(key)),
+        row.key_text.in_([key_text(key) for key in keys]),
         row.status != "historical",
     )
     if sequence is not None:

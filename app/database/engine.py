@@ -7,15 +7,17 @@ IMMEDIATE and takes one lock of the process first, so that writers queue in orde
 import sqlite3
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
+from uuid import uuid4
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, delete, event, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as SQLAlchemyTimeout
 from sqlalchemy.pool import QueuePool
 
+from app.database.tables import installation
 from app.settings import Settings
 
 
@@ -24,6 +26,7 @@ class Database:
 
     def __init__(self, settings: Settings) -> None:
         self.dialect = settings.dialect
+        self._refuses_writes = False
         self._write_lock = threading.Lock() if self.dialect == "sqlite" else None
         if self.dialect == "sqlite":
             self._reader = _sqlite_engine(settings, begin="BEGIN", size=16)
@@ -43,12 +46,30 @@ class Database:
     @contextmanager
     def write(self) -> Generator[Connection]:
         """A transaction that is committed when the block ends, and rolled back when it raises."""
-        with self._write_lock or nullcontext(), self._writer.connect() as connection, connection.begin():
-            yield connection
+        try:
+            with self._write_lock or nullcontext(), self._writer.connect() as connection, connection.begin():
+                yield connection
+        except Exception as error:
+            self._refuses_writes = self._refuses_writes or is_connection_lost(error)
+            raise
+        self._refuses_writes = False
+
+    def takes_writes(self) -> bool:
+        """Whether the last write went well; after one that did not, whether another does: a full disk can be read."""
+        if self._refuses_writes:
+            with suppress(DBAPIError), self.write() as connection:
+                row = {"name": f"probe {uuid4()}", "value": ""}
+                connection.execute(insert(installation), row)
+                connection.execute(delete(installation).where(installation.c.name == row["name"]))
+        return not self._refuses_writes
 
     def renew(self) -> None:
-        """After the database went away: connect anew from now on, whatever the old connections are good for."""
-        self.close()
+        """After the database went away: connect anew from now on, whatever the old connections are good for.
+
+        A SQLite file goes nowhere; on a full disk, those who have it open can read it and nobody else can open it.
+        """
+        if self.dialect == "postgresql":
+            self.close()
 
     def close(self) -> None:
         """Give every connection back."""

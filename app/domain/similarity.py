@@ -9,7 +9,7 @@ import math
 import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from operator import le
 from typing import Literal, NamedTuple
@@ -28,13 +28,16 @@ Number = int | float
 class Facts:
     """What the rules may look at of one near miss: its plain fields by name, `attributes.NAME`, references as tokens.
 
-    `sequence` is the place of its first event in the ledger.
+    `sequence` is the place of its first event in the ledger. `placed`: where rules put it already, by their id.
     """
 
     near_miss_id: str
     sequence: int
     moment: Moment
     values: Mapping[str, Value]
+    placed: "dict[str, tuple[Rule, Placement | None]]" = field(
+        default_factory=dict[str, "tuple[Rule, Placement | None]"], compare=False, repr=False
+    )
 
 
 class Entry(NamedTuple):
@@ -71,6 +74,13 @@ class Window(NamedTuple):
 
 def place(rule: Rule, facts: Facts) -> Placement | None:
     """Where the rule puts the record, or None when its filter leaves the record out."""
+    known = facts.placed.get(rule.id)
+    if known is None or known[0] is not rule:
+        facts.placed[rule.id] = known = (rule, _placed(rule, facts))
+    return known[1]
+
+
+def _placed(rule: Rule, facts: Facts) -> Placement | None:
     values = facts.values
     if not _passes(rule.tests, values):
         return None

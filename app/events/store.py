@@ -7,8 +7,9 @@ earlier.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha1
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from sqlalchemy import Connection, Select, select
 
@@ -54,14 +55,14 @@ class Head:
         `first_index` continues a command that appends more than once.
         """
         self.recorded_at = max(now, self.recorded_at)
-        namespace = UUID(cause.command_id)
+        namespace = UUID(cause.command_id).bytes
         appended: list[Told[Any]] = []
-        causation = str(uuid5(namespace, "0")) if first_index else None
+        causation = _event_id(namespace, 0) if first_index else None
         for draft in drafts:
             for offset, event in enumerate(draft.events, start=1):
                 name, schema_version = name_of(event)
                 self.position += 1
-                event_id = str(uuid5(namespace, str(first_index + len(appended))))
+                event_id = _event_id(namespace, first_index + len(appended))
                 envelope = sealed_with_leaf(
                     Envelope(
                         self.organisation,
@@ -158,7 +159,7 @@ def of_command(connection: Connection, organisation: str, command_id: str) -> tu
     """First and last sequence of what a command appended, or None if it never did."""
     first = connection.execute(
         select(events.c.sequence).where(
-            events.c.organisation == organisation, events.c.event_id == str(uuid5(UUID(command_id), "0"))
+            events.c.organisation == organisation, events.c.event_id == _event_id(UUID(command_id).bytes, 0)
         )
     ).scalar()
     if first is None:
@@ -186,6 +187,15 @@ def sequence_at(connection: Connection, organisation: str, micros: int) -> int:
         ).scalar_one()
         low, high = (middle, high) if recorded <= micros else (low, middle - 1)
     return low
+
+
+def _event_id(command: bytes, index: int) -> str:
+    """`uuid5(command id, index)` as text; the library takes three times as long over it."""
+    named = bytearray(sha1(command + str(index).encode(), usedforsecurity=False).digest())
+    named[6] = named[6] & 0x0F | 0x50
+    named[8] = named[8] & 0x3F | 0x80
+    text = named.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"
 
 
 def _of(organisation: str, up_to: int | None) -> Select[*tuple[Any, ...]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from app.domain.action import Agreed
@@ -116,23 +117,36 @@ def frequency(check: Check) -> float | int:
 
 def clear(value: Any, opened: Open) -> Any:
     """A domain value as JSON-like data, sealed words opened, absent values left out."""
-    match value:
-        case Reference() | SealedText():
-            return opened(value)
-        case datetime():
-            return format_instant(value)
-        case tuple() | list():
-            return [clear(item, opened) for item in value]  # pyright: ignore[reportUnknownVariableType]
-        case Mapping():
-            return dict(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        case _ if is_dataclass(value):
-            return {
-                field.name: clear(item, opened)
-                for field in fields(value)
-                if (item := getattr(value, field.name)) is not None and item != ()
-            }
-        case _:
-            return value
+    return _clearing(value.__class__)(value, opened)
+
+
+_PLAIN = frozenset({str, int, float, bool})
+
+
+@cache
+def _clearing(kind: type[Any]) -> Callable[[Any, Open], Any]:
+    """How values of one type are cleared: asked once for each, for an answer is made of many."""
+    if issubclass(kind, Reference | SealedText):
+        return lambda value, opened: opened(value)
+    if issubclass(kind, datetime):
+        return lambda value, _: format_instant(value)
+    if issubclass(kind, tuple | list):
+        return lambda value, opened: [one if one.__class__ in _PLAIN else clear(one, opened) for one in value]
+    if issubclass(kind, Mapping):
+        return lambda value, _: dict(value)
+    if not is_dataclass(kind):
+        return lambda value, _: value
+    names = [field.name for field in fields(kind)]
+
+    def of_fields(value: Any, opened: Open) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        for name in names:
+            one = getattr(value, name)
+            if one is not None and one != ():
+                document[name] = one if one.__class__ in _PLAIN else _clearing(one.__class__)(one, opened)
+        return document
+
+    return of_fields
 
 
 def keys_in(value: Any) -> Iterable[str]:

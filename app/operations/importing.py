@@ -30,7 +30,7 @@ from app.operations.submit import job_of
 IMPORTER = Actor("system/import")
 LONGEST_LINE = 256 * 1024
 IN_FLIGHT = 512
-TRIES = 6
+TRIES = 5
 MOST_NAMES = 100
 """Names of ignored fields that a summary lists."""
 
@@ -110,7 +110,8 @@ class Import:
     """One file on its way into one organisation's ledger.
 
     `refused` is told of each row that is not taken, `advanced` of how much was read: a fraction of the whole.
-    `as_history`: crossings older than the window are recorded, and alarm nobody.
+    `as_history`: crossings older than the window are recorded, and alarm nobody. `pause`: seconds before rows that the
+    database could not take are tried again, each time four times as long.
     """
 
     house: House
@@ -121,6 +122,7 @@ class Import:
     as_history: bool = False
     refused: Callable[[RowRefused], None] = lambda _: None
     advanced: Callable[[float], None] = lambda _: None
+    pause: float = 0.4
     summary: Summary = field(default_factory=Summary)
 
     def run(self) -> Summary:
@@ -202,7 +204,7 @@ class Import:
             if not left:
                 break
             if tried:
-                time.sleep(0.1 * 4**tried)
+                time.sleep(self.pause * 4 ** (tried - 1))
             try:
                 told = self.house.try_all([jobs[index] for index in left])
             except Unavailable:

@@ -71,7 +71,7 @@ def place_document(
         settled.shift_tables,
         _worked(document.get("shift")),
     )
-    link = document.get("workflow_link") or document
+    link = document.get("workflow_link") or document  # What is kept of one that is not whole: see `partial`.
     return Placed(
         service_id,
         service_id is not None and particulars is None,
@@ -87,7 +87,7 @@ def place_document(
             person,
             link.get("stage_allowed"),
             link.get("stage_affected"),
-            link.get("system_used"),
+            link["system_used"] if is_whole(link) else None,
         ),
     )
 

@@ -162,7 +162,9 @@ def countersign(desk: Desk, cause: Cause, case: Case, rationale: str) -> None:
 
 def close(desk: Desk, cause: Cause, case: Case, code: str, summary: str) -> None:
     """Conclude the review, once every gate is met; its members are consumed and their records closed."""
-    members = [revise.load(desk, one) for one in case.members]
+    loaded = [revise.load(desk, one) for one in case.members]
+    # A report may be withdrawn while another policy keys it elsewhere: it stays a member, and nobody can link it.
+    members = [one for one in loaded if one.state.counts]
     command = review.Close(
         code,
         _sealer(case).text(summary),

@@ -8,11 +8,11 @@ from app.database.prefetch import Ask, Range, SourceKey, Told
 from app.database.tables import commands
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Invalid
+from app.domain.judgement import Attach, Raise
 from app.domain.moment import to_micros
 from app.domain.near_miss import (
     Recorded,
 )
-from app.domain.judgement import Attach, Raise
 from app.domain.patterns import judge
 from app.domain.report import (
     Source,
@@ -115,6 +115,7 @@ def submit(desk: Desk, job: Submit, placed: Placed, told: Told) -> Answer:
     )
     drafts = [Draft(f"near_miss/{job.near_miss_id}", 0, [recorded], placed.moment.at)]
     drafts += drafts_of(judgement.effects, memory, settled.policy, job.command_id, now)
+    desk.context.facts = placed.facts
     appended = desk.append(job.cause, drafts)
     for rule in settled.policy.rules:
         if rule.mode != "off" and (placement := place(rule, placed.facts)) is not None:

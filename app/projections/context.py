@@ -9,6 +9,7 @@ from app.domain.near_miss import (
     NearMiss,
 )
 from app.domain.policy import Policy
+from app.domain.similarity import Facts
 from app.events.codec import decode
 from app.events.envelope import Envelope
 from app.events.store import read_stream
@@ -19,13 +20,15 @@ from app.projections.rows import Rows
 class Context:
     """`ledger` is the organisation whose events are read; `organisation` the one whose rows are written.
 
-    They differ only while a projection is rebuilt beside the live one.
+    They differ only while a projection is rebuilt beside the live one. `facts`: of the near miss being recorded, as
+    its rules have seen them just now; a rebuild finds the same in the event.
     """
 
     rows: Rows
     ledger: str
     organisation: str
     policy: Policy
+    facts: Facts | None = None
 
     def near_miss(self, at: Envelope) -> NearMiss:
         """The near miss of the event's stream, as it was right after the event."""

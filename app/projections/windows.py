@@ -36,12 +36,17 @@ def apply(context: Context, told: Told[object]) -> None:
     envelope, event = told.envelope, told.event
     match event:
         case Recorded():
-            _enter(context, envelope, near_miss.evolve(near_miss.UNRECORDED, event), envelope.sequence)
+            facts = context.facts
+            if facts is None or facts.near_miss_id != envelope.subject:
+                state = near_miss.evolve(near_miss.UNRECORDED, event)
+                facts = facts_of(envelope.subject, envelope.sequence, state)
+            _enter(context, facts, envelope.sequence, envelope.sequence)
         case Corrected() | DetailsCompleted() | Linked():
             _leave(context, envelope)
             state = context.near_miss(envelope)
             if state.counts and not state.closed:
-                _enter(context, envelope, state, context.first_sequence(envelope))
+                sequence = context.first_sequence(envelope)
+                _enter(context, facts_of(envelope.subject, sequence, state), sequence, envelope.sequence)
         case Withdrawn() | MarkedDuplicate():
             _leave(context, envelope)
         case escalation.Closed(consumed=consumed) | escalation.MonitoringBegun(consumed=consumed) if consumed:
@@ -90,7 +95,7 @@ def _adopt(context: Context, envelope: Envelope, event: Adopted) -> None:
     for facts, consumed_by in _counted_records(context, envelope.sequence) if anew else ():
         for rule in anew:
             if rule.id not in consumed_by:
-                _insert(context, rule, facts, envelope.sequence)
+                _insert(context, rule, facts, facts.sequence, envelope.sequence)
 
 
 def _counted_records(context: Context, up_to: int) -> Iterator[tuple[Facts, frozenset[str]]]:
@@ -129,14 +134,13 @@ _TOLD_BY = (
 )
 
 
-def _enter(context: Context, envelope: Envelope, state: NearMiss, sequence: int) -> None:
-    facts = facts_of(envelope.subject, sequence, state)
+def _enter(context: Context, facts: Facts, sequence: int, valid_from: int) -> None:
     for rule in context.policy.rules:
         if rule.mode != "off":
-            _insert(context, rule, facts, envelope.sequence)
+            _insert(context, rule, facts, sequence, valid_from)
 
 
-def _insert(context: Context, rule: Rule, facts: Facts, valid_from: int) -> None:
+def _insert(context: Context, rule: Rule, facts: Facts, sequence: int, valid_from: int) -> None:
     placement = place(rule, facts)
     if placement is None or placement.kind != "counted" or placement.key_text is None:
         return
@@ -152,7 +156,7 @@ def _insert(context: Context, rule: Rule, facts: Facts, valid_from: int) -> None
             moment.at,
             entry.near_miss_id,
             valid_from,
-            entry.sequence,
+            sequence,
             moment.day,
             moment.date_only,
             float(entry.weight),

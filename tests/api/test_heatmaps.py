@@ -48,6 +48,25 @@ def test_the_total_is_the_cells_and_the_unlinked_and_reconciles_with_the_registe
     assert shown["total"] == len(standing)
 
 
+def test_every_cell_leads_to_as_many_records_as_it_counts_and_no_record_is_in_two(ward: Ward) -> None:
+    for day in range(6):
+        near_miss = ward.submit(occurred_at=f"2026-02-2{day}T07:45:00Z", deviation=("late", "extra")[day % 2])
+        if day % 3:
+            ward.link(near_miss["id"], stage_allowed=("handover", "prepare")[day % 2])
+    axes = {"rows": "stage_allowed", "columns": "deviation"}
+
+    shown = ward.get("/v1/heatmaps/workflow", **axes)
+
+    ids: list[str] = []
+    for (row, column), count in cells(shown).items():
+        of_cell = ward.get("/v1/heatmaps/workflow/cells", **axes, row=row, column=column)["items"]
+        assert len(of_cell) == count
+        ids += of_cell
+    for column in ("late", "extra"):
+        ids += ward.get("/v1/heatmaps/workflow/cells", **axes, column=column)["items"]  # Those without a stage.
+    assert len(ids) == len(set(ids)) == shown["total"] == 6
+
+
 def test_without_a_stage_among_the_axes_nothing_is_unlinked(ward: Ward) -> None:
     ward.submit()
 

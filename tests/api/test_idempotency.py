@@ -300,9 +300,7 @@ def test_a_refused_command_leaves_the_ledger_as_it_was(inside: Inside) -> None:
     near_miss_id = inside.ward.submit()["id"]
     before = ledger(inside)
 
-    inside.ward.ask(
-        "PUT", f"/v1/near-misses/{near_miss_id}/workflow-link", LINK, expect=412, **{"If-Match": '"9"'}
-    )
+    inside.ward.ask("PUT", f"/v1/near-misses/{near_miss_id}/workflow-link", LINK, expect=412, **{"If-Match": '"9"'})
     inside.ward.post(f"/v1/near-misses/{near_miss_id}/closure", {"outcome": "Spoken about."}, expect=409)
 
     assert ledger(inside) == before

@@ -140,6 +140,20 @@ def test_as_of_shows_a_near_miss_and_its_escalation_as_they_were_known_then(insi
     assert {one["near_miss_id"]: one["kind"] for one in now["members"]}[first["id"]] == "withdrawn"
 
 
+def test_as_of_shows_a_review_as_it_stood_then(inside: Inside) -> None:
+    for _ in range(3):
+        inside.ward.submit()
+    review_id = inside.ward.escalations()[0]["review_id"]
+    inside.clock.advance(hours=1)
+    inside.ward.review(review_id, "start", {})
+
+    then = inside.ward.get(f"/v1/reviews/{review_id}", as_of="2026-03-02T10:30:00Z")
+    now = inside.ward.get(f"/v1/reviews/{review_id}")
+
+    assert (then["status"], then["version"]) == ("open", 1)
+    assert (now["status"], now["version"]) == ("under_review", 2)
+
+
 def test_as_of_before_a_thing_existed_does_not_find_it(ward: Ward) -> None:
     near_miss = ward.submit()
 
@@ -185,6 +199,18 @@ def test_a_window_as_of_then_counts_what_was_known_then(ward: Ward) -> None:
 
     assert ward.get("/v1/windows", as_of=first["sequence"], **key)["count"] == 1
     assert ward.get("/v1/windows", **key)["count"] == 2
+
+
+@pytest.mark.parametrize("bed", [7, 7.5, "7", "007", "nan", "", "1_000", 0.1])
+def test_a_window_is_asked_by_the_value_of_an_attribute_be_it_a_number_or_a_text(ward: Ward, bed: str | float) -> None:
+    rule = {"id": "beds", "group_by": ["attributes.bed", "attributes.floor"], "threshold": 3, "window": "P14D"}
+    ward.put("/v1/policy", {"rules": [rule]})
+    ward.submit(attributes={"bed": bed, "floor": "2"})
+
+    asked = {"rule_id": "beds", "attributes.bed": str(bed), "attributes.floor": "2"}
+
+    assert ward.get("/v1/windows", **asked)["count"] == 1
+    assert ward.get("/v1/windows", **{**asked, "attributes.bed": "another"})["count"] == 0
 
 
 def test_a_window_of_a_person_is_asked_by_the_reference_and_answered_by_a_token(ward: Ward) -> None:

@@ -19,6 +19,7 @@ ROW = """
 INSERT INTO events VALUES
 ('o', 1, 'id', 'near_miss/a', 1, 'near_miss.closed', 1, 0, 0, 'key/a', 'c', NULL, '{}', :leaf)
 """
+UPSERT = "ON CONFLICT (organisation, sequence) DO UPDATE SET payload = 'forged'"
 
 
 @pytest.fixture
@@ -76,10 +77,13 @@ def test_text_is_compared_byte_by_byte_on_both_databases(engine: Engine) -> None
 
 def test_the_triggers_of_the_ledger_are_there_and_no_others(engine: Engine) -> None:
     with engine.connect() as connection:
-        assert triggers(connection) == {
-            "sqlite": {"events_no_update", "events_no_delete", "events_no_replace"},
-            "postgresql": {"events_append_only"},
-        }[engine.dialect.name]
+        assert (
+            triggers(connection)
+            == {
+                "sqlite": {"events_no_update", "events_no_delete", "events_no_replace"},
+                "postgresql": {"events_append_only"},
+            }[engine.dialect.name]
+        )
 
 
 @pytest.mark.parametrize(
@@ -90,8 +94,7 @@ def test_the_triggers_of_the_ledger_are_there_and_no_others(engine: Engine) -> N
         "DELETE FROM events",
         "TRUNCATE events",
         "INSERT OR REPLACE INTO events SELECT * FROM events",
-        "INSERT INTO events SELECT * FROM events WHERE true"
-        " ON CONFLICT (organisation, sequence) DO UPDATE SET payload = 'forged'",
+        "INSERT INTO events SELECT * FROM events WHERE true " + UPSERT,
     ],
     ids=["update", "update of nothing", "delete", "truncate", "insert or replace", "upsert"],
 )
@@ -101,9 +104,8 @@ def test_the_database_itself_refuses_to_change_an_event(engine: Engine, statemen
     with engine.begin() as connection:
         connection.execute(text(ROW), {"leaf": bytes(32)})
 
-    with engine.connect() as connection:
-        with pytest.raises(DBAPIError, match="events are append-only"):
-            connection.execute(text(statement))
+    with engine.connect() as connection, pytest.raises(DBAPIError, match="events are append-only"):
+        connection.execute(text(statement))
 
     with engine.connect() as connection:
         assert connection.execute(text("SELECT payload, actor FROM events")).all() == [("{}", "key/a")]

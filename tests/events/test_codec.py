@@ -35,7 +35,9 @@ def envelope(name: str, payload: str, schema_version: int = 1) -> Envelope:
 @pytest.mark.parametrize("name", CATALOGUE)
 @given(data=st.data())
 @settings(max_examples=10)
-def test_an_event_is_written_canonically_without_what_is_absent_and_read_as_it_was(name: str, data: st.DataObject) -> None:
+def test_an_event_is_written_canonically_without_what_is_absent_and_read_as_it_was(
+    name: str, data: st.DataObject
+) -> None:
     event = data.draw(events(name))
 
     written = encode(event)

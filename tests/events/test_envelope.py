@@ -42,7 +42,7 @@ def test_the_leaf_is_the_hash_of_the_canonical_event(name: str, data: st.DataObj
         data.draw(TEXTS),
         data.draw(st.integers(1, 2**53 - 1)),
         str(data.draw(st.uuids())),
-        f"{name.split('.')[0]}/{data.draw(TEXTS)}",
+        f"{name.split('.', maxsplit=1)[0]}/{data.draw(TEXTS)}",
         data.draw(st.integers(1, 10_000)),
         name,
         data.draw(st.integers(1, 99)),

@@ -1,6 +1,5 @@
 """The power goes while people report: what was acknowledged is there, once, and the rest can be sent again."""
 
-import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +9,12 @@ import httpx2
 import pytest
 from sqlalchemy import create_engine, func, select
 
-from app.database.tables import events, ledgers, near_misses
+from app.database.tables import near_misses
+from app.operations.rebuild import NAMES, rebuild
+from app.projections.inline import tables_of
 from app.settings import Settings
 from tests.journeys.ward import report
+from tests.office import assert_intact, opened
 from tests.rounds import rounds
 from tests.service import RunningService, running_service
 
@@ -88,23 +90,12 @@ def recorded(database_url: str) -> int:
 
 
 def assert_ledger_is_whole(database_url: str) -> None:
-    """Gapless, and its root the one that RFC 9162 makes of its leaves."""
-    engine = create_engine(Settings(database_url=database_url).url)
-    with engine.connect() as connection:
-        head = connection.execute(select(ledgers).where(ledgers.c.organisation == "default")).one()
-        rows = connection.execute(
-            select(events.c.sequence, events.c.leaf)
-            .where(events.c.organisation == "default")
-            .order_by(events.c.sequence)
-        ).all()
-    engine.dispose()
-    assert [row.sequence for row in rows] == list(range(1, head.position + 1))
-    assert tree_hash([bytes(row.leaf) for row in rows]) == bytes(head.root)
-
-
-def tree_hash(leaves: list[bytes]) -> bytes:
-    """RFC 9162 §2.1.1, as it is written there."""
-    if len(leaves) == 1:
-        return leaves[0]
-    half = 1 << (len(leaves) - 1).bit_length() - 1
-    return hashlib.sha256(b"\x01" + tree_hash(leaves[:half]) + tree_hash(leaves[half:])).digest()
+    """Gapless, every leaf the hash of its text, the root the one of its leaves; and the rows are what it tells."""
+    with opened(database_url) as office:
+        with office.house.database.read() as connection:
+            assert_intact(connection)
+        office.follow()
+        for name in NAMES:
+            lived = [office.rows(table) for table in tables_of(name)]
+            rebuild(office.house, office.organisation, name)
+            assert [office.rows(table) for table in tables_of(name)] == lived, name

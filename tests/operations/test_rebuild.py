@@ -1,12 +1,16 @@
 """A projection made anew from the ledger is the one that stood, row for row, also while people go on reporting."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Table, insert, select
 
+from app.database.tables import heatmap_facts
 from app.domain.decider import NotFound
+from app.operations import rebuild as rebuilding
+from app.operations.follow import step
 from app.operations.rebuild import NAMES, rebuild
 from app.projections.inline import tables_of
 from tests.office import Office, opened
@@ -113,3 +117,73 @@ def test_what_is_wrong_in_a_projection_is_put_right_by_a_rebuild(database_url: s
 def test_an_organisation_that_does_not_exist_is_not_rebuilt(database_url: str) -> None:
     with opened(database_url) as office, pytest.raises(NotFound):
         rebuild(office.house, "nobody", "register")
+
+
+def test_a_follower_that_never_worked_goes_on_after_a_rebuild(database_url: str) -> None:
+    with opened(database_url) as office:
+        office.submit()
+        rebuild(office.house, office.organisation, "heatmap")
+        office.submit()
+
+        office.follow()
+
+        assert len(office.rows(heatmap_facts)) == 2
+
+
+def test_a_rebuild_and_a_worker_at_once_spoil_nothing(database_url: str) -> None:
+    with opened(database_url) as office:
+        for _ in range(30):
+            office.submit()
+        done = threading.Event()
+        failures: list[Exception] = []
+
+        def noting(work: Callable[[], object]) -> Callable[[], None]:
+            def note() -> None:
+                try:
+                    work()
+                except Exception as error:  # noqa: BLE001 - told below
+                    failures.append(error)
+
+            return note
+
+        def follow() -> None:
+            house = office.house
+            while not done.is_set():
+                step(house.database, house.batches.dialect, house.configurations, office.organisation, "heatmap")
+
+        def remake() -> None:
+            for _ in range(5):
+                office.submit()
+                rebuild(office.house, office.organisation, "heatmap")
+
+        following = threading.Thread(target=noting(follow))
+        following.start()
+        noting(remake)()
+        done.set()
+        following.join()
+
+        assert failures == []
+        office.follow()
+        assert len(office.rows(heatmap_facts)) == 35
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuild_that_fails_leaves_no_trace(name: str, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(database_url) as office:
+        a_year_of_everything(office)
+        before = of_everybody(office, name)
+
+        def fail(*_: object) -> int:
+            raise ConnectionAbortedError("Interrupted.")
+
+        monkeypatch.setattr(rebuilding, "_swap", fail)
+        with pytest.raises(ConnectionAbortedError):
+            rebuild(office.house, office.organisation, name)
+
+        assert of_everybody(office, name) == before
+
+
+def of_everybody(office: Office, name: str) -> list[tuple[Any, ...]]:
+    """Every row of a projection, of whatever organisation."""
+    with office.house.database.read() as connection:
+        return [tuple(row) for table in tables_of(name) for row in connection.execute(select(table))]

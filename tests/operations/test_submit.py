@@ -1,4 +1,4 @@
-"""Recording a near miss: its check stands in the same transaction, and the first answer is the one every reader gets."""
+"""Recording a near miss: its check stands in the same transaction; the first answer is what every reader gets."""
 
 import json
 from collections.abc import Iterator
@@ -162,9 +162,13 @@ REPORTS = st.fixed_dictionaries(
     },
     optional={
         "person_ref": st.sampled_from(["resident-1", "Zoë 👩‍⚕️"]),
-        "narrative": st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20),
+        "narrative": st.text(
+            st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20
+        ),
         "staff_involved": st.lists(
-            st.fixed_dictionaries({"ref": st.sampled_from(["staff-1", "staff-2"])}, optional={"role": st.just("carer")}),
+            st.fixed_dictionaries(
+                {"ref": st.sampled_from(["staff-1", "staff-2"])}, optional={"role": st.just("carer")}
+            ),
             min_size=1,
             max_size=3,
         ),
@@ -180,10 +184,12 @@ REPORTS = st.fixed_dictionaries(
         ),
         "attributes": st.dictionaries(
             st.sampled_from(["unit", "doses", "é"]),
-            st.text("abc", max_size=3) | st.integers(-5, 5) | st.floats(-1e6, 1e6).filter(lambda one: not one.is_integer()),
+            st.text("abc", max_size=3)
+            | st.integers(-5, 5)
+            | st.floats(-1e6, 1e6).filter(lambda one: not one.is_integer()),
             max_size=3,
         ),
-        "workflow_link": st.sampled_from(["handover", "unknown"]).map(lambda stage: link(stage)),
+        "workflow_link": st.sampled_from(["handover", "unknown"]).map(link),
         "as_history": st.booleans(),
     },
 )

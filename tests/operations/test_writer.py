@@ -271,8 +271,10 @@ def test_the_service_goes_on_after_its_connections_were_cut(postgresql_url: str)
         office.submit()
         with office.house.database.read() as connection:
             connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                     " AND datname = current_database()")
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                    " AND datname = current_database()"
+                )
             )
 
         second = office.submit()

@@ -120,8 +120,8 @@ def attribute_value(value: object) -> str | int | float:
     if not is_number(value):
         raise refusal("wrong-type", "Give a string or a finite number.")
     number = cast("float", value)
-    if isinstance(number, float) and number.is_integer():
-        if abs(number) > LARGEST_INTEGER:  # Written canonically it would be an integer that no reader holds exactly.
+    if isinstance(number, float) and number.is_integer() and abs(number) < WRITTEN_WITH_EXPONENT:
+        if abs(number) > LARGEST_INTEGER:  # Its one spelling (RFC 8785) is an integer that no reader holds exactly.
             raise refusal("out-of-range", f"Give a number of at most {LARGEST_INTEGER} either way, or a string.")
         return int(number)
     return number + 0  # Minus zero is zero.
@@ -137,6 +137,7 @@ def frequency(value: object) -> str | int:
 
 MOST = 1_000_000
 LARGEST_INTEGER = 2**53 - 1
+WRITTEN_WITH_EXPONENT = 1e21
 LONGEST_ATTRIBUTE = 256
 FREQUENCIES = ("first_time", "occasional", "frequent")
 

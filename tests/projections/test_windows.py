@@ -1,0 +1,119 @@
+"""The windows' rows: where each rule counts a record, from the event that put it there until another took it out."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.database.tables import FOR_EVER, window_entries
+from tests.office import Office, opened
+
+
+@pytest.fixture
+def office(database_url: str) -> Iterator[Office]:
+    with opened(database_url) as office:
+        office.do(office.adoption({}))
+        yield office
+
+
+def entries(office: Office, *, now: bool = True) -> list[dict[str, Any]]:
+    rows = [dict(zip(window_entries.c.keys(), row, strict=True)) for row in office.rows(window_entries)]
+    return [row for row in rows if not now or row["valid_to"] == FOR_EVER]
+
+
+def test_a_record_has_a_row_for_each_rule_that_counts_it(office: Office) -> None:
+    office.do(office.adoption({}, {"id": "person", "group_by": ["person_ref"]}, {"id": "sleeping", "mode": "off"}))
+
+    office.submit(person_ref="resident-31")
+    office.submit()
+    office.submit(classification="unsafe_condition")
+
+    assert sorted(row["rule_id"] for row in entries(office)) == ["person", "similar", "similar"]
+
+
+def test_a_person_is_a_key_by_token_only(office: Office) -> None:
+    office.do(office.adoption({"group_by": ["person_ref"], "distinct": None}))
+
+    office.submit(person_ref="resident-31")
+
+    (row,) = entries(office)
+    assert "resident-31" not in row["key_text"]
+    assert len(row["key_text"]) == len('[""]') + 43
+
+
+def test_a_correction_moves_the_row_and_keeps_the_former_one(office: Office) -> None:
+    near_miss_id = office.submit()["id"]
+    recorded = len(office.ledger())
+
+    office.do(office.correction(near_miss_id, service_id="elm"))
+
+    former, row = sorted(entries(office, now=False), key=lambda row: row["valid_to"])
+    assert (former["valid_from"], former["valid_to"]) == (recorded, recorded + 1)
+    assert former["key_text"] == '["willow-house","medication"]'
+    assert (row["valid_from"], row["valid_to"], row["sequence"]) == (recorded + 1, FOR_EVER, recorded)
+    assert row["key_text"] == '["elm","medication"]'
+
+
+@pytest.mark.parametrize("leaving", ["withdrawn", "duplicate", "no longer counted"])
+def test_what_counts_no_more_has_no_row(office: Office, leaving: str) -> None:
+    master, near_miss_id = (office.submit()["id"] for _ in range(2))
+
+    match leaving:
+        case "withdrawn":
+            office.do(office.withdrawal(near_miss_id))
+        case "duplicate":
+            office.do(office.duplicate(near_miss_id, master))
+        case _:
+            office.do(office.correction(near_miss_id, classification="harm_incident"))
+
+    assert [row["near_miss_id"] for row in entries(office)] == [master]
+
+
+def test_a_closed_review_consumes_its_members_for_its_own_rule_only(office: Office) -> None:
+    office.do(office.adoption({}, {"id": "other", "group_by": ["service_id"], "threshold": 9}))
+    for _ in range(3):
+        office.submit()
+    (escalation,) = office.open_escalations()
+
+    office.do(office.review_closure(escalation["review_id"]))
+
+    assert [row["rule_id"] for row in entries(office)] == ["other"] * 3
+
+
+def test_what_a_review_consumed_stays_consumed_under_another_policy(office: Office) -> None:
+    for _ in range(3):
+        office.submit()
+    (escalation,) = office.open_escalations()
+    office.do(office.review_closure(escalation["review_id"]))
+    fresh = office.submit()["id"]
+
+    office.do(office.adoption({"group_by": ["incident_type"], "threshold": 2}))
+
+    assert [row["near_miss_id"] for row in entries(office)] == [fresh]
+    assert office.open_escalations() == []
+
+
+def test_a_new_rule_counts_what_was_recorded_before_it(office: Office) -> None:
+    ids = [office.submit()["id"] for _ in range(2)]
+    office.do(office.withdrawal(ids.pop()))
+
+    office.do(office.adoption({}, {"id": "new", "group_by": ["deviation"]}))
+
+    assert [row["near_miss_id"] for row in entries(office) if row["rule_id"] == "new"] == ids
+
+
+def test_a_rule_that_was_taken_out_counts_nothing(office: Office) -> None:
+    office.submit()
+
+    office.do(office.adoption({"id": "another"}))
+
+    assert {row["rule_id"] for row in entries(office)} == {"another"}
+
+
+def test_a_rule_whose_threshold_changed_keeps_its_rows(office: Office) -> None:
+    office.submit()
+    before = office.rows(window_entries)
+
+    office.do(office.adoption({"threshold": 7, "window": "P30D"}))
+
+    assert office.rows(window_entries) == before
