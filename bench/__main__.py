@@ -13,13 +13,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import http_submit, measure
+from bench import http_submit, ledger, measure
 from bench.databases import CannotMeasure
 from bench.measure import Line, Scale
 
 CASES: dict[str, Callable[[Scale], list[Line]]] = {
     "http_submit_postgresql": http_submit.on_postgresql,
     "http_submit_sqlite": http_submit.on_sqlite,
+    "append_postgresql": ledger.append_on_postgresql,
+    "append_sqlite": ledger.append_on_sqlite,
+    "import": ledger.imports,
+    "replay": ledger.replay,
+    "windows": ledger.windows,
 }
 HERE = Path(__file__).resolve().parent
 

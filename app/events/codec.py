@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from app.domain.moment import format_instant
-from app.events.canonical import canonical
+from app.events.canonical import LARGEST_INTEGER, laid, plain
 from app.events.catalogue import CATALOGUE, NAMES
 from app.events.envelope import Envelope, Told
 from app.events.upcasts import UPCASTS
@@ -30,7 +30,7 @@ def name_of(event: object) -> tuple[str, int]:
 
 def encode(event: object) -> str:
     """The event's payload as RFC 8785 JSON."""
-    return canonical(_object_encoder(type(event))(event))
+    return plain(_object_encoder(type(event))(event))
 
 
 def decode(envelope: Envelope) -> Any:
@@ -68,23 +68,28 @@ def _object_encoder(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
         for name in names:
             item = getattr(value, name)
             if item is not None:
-                document[name] = item if type(item) in _PLAIN else _value(item)
+                document[name] = item if item.__class__ in _PLAIN else _value(item)
         return document
 
     return encode_object
 
 
-_PLAIN = frozenset({str, int, float, bool})
+_PLAIN = frozenset({str, bool})
 
 
 def _value(value: Any) -> Any:
     kind: type[Any] = value.__class__
+    if kind is int and -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        return value
     if kind is datetime:
         return format_instant(value)
     if kind is date:
         return value.isoformat()
     if kind is tuple or kind is list:
-        return [item if type(item) in _PLAIN else _value(item) for item in value]
+        return [item if item.__class__ in _PLAIN else _value(item) for item in value]
     if kind is dict:
-        return {name: item if type(item) in _PLAIN else _value(item) for name, item in value.items()}
-    return _object_encoder(kind)(value) if is_dataclass(kind) else value
+        document = {name: item if item.__class__ in _PLAIN else _value(item) for name, item in value.items()}
+        return document if "".join(document).isascii() else laid(document)
+    if is_dataclass(kind):
+        return _object_encoder(kind)(value)
+    return value if value is None else laid(value)

@@ -86,7 +86,7 @@ class Vault:
             self.remember({(organisation, token): (found[0], found[1])})
 
     def reference(self, rows: Rows, organisation: str, token: str, ref: str) -> Reference:
-        """Seal a reference under the person's own key, made now if they have none; who they are was looked up before."""
+        """Seal a reference under the person's own key, made now if they have none; it was looked up before."""
         key_id = self._subjects.get((organisation, token))
         if key_id is not None:
             return Reference(sealing.seal(self._keys[organisation, key_id], key_id, ref, organisation), key_id, token)

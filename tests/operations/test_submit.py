@@ -150,6 +150,10 @@ def test_a_refusal_leaves_nothing_in_the_ledger(office: Office) -> None:
 # The first answer
 
 
+def link(stage_allowed: str) -> dict[str, Any]:
+    return {**LINK, "stage_affected": "record", "stage_allowed": stage_allowed, "mapped_against": NOT_MAPPED}
+
+
 REPORTS = st.fixed_dictionaries(
     {
         "deviation": st.sampled_from(["other", None]),
@@ -189,14 +193,10 @@ REPORTS = st.fixed_dictionaries(
             | st.floats(-1e6, 1e6).filter(lambda one: not one.is_integer()),
             max_size=3,
         ),
-        "workflow_link": st.sampled_from(["handover", "unknown"]).map(link),
+        "workflow_link": st.sampled_from(["handover", "unknown"]).map(lambda stage: link(stage)),  # noqa: PLW0108 - it stands below
         "as_history": st.booleans(),
     },
 )
-
-
-def link(stage_allowed: str) -> dict[str, Any]:
-    return {**LINK, "stage_affected": "record", "stage_allowed": stage_allowed, "mapped_against": NOT_MAPPED}
 
 
 @given(st.lists(REPORTS, min_size=1, max_size=8))

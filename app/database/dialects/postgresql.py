@@ -6,6 +6,8 @@ from typing import Any, cast
 
 from psycopg import Connection as Driver
 from psycopg import Cursor
+from psycopg.abc import PQGen
+from psycopg.waiting import Ready, Wait
 from sqlalchemy import BigInteger, Boolean, Connection, Double, LargeBinary, Table
 
 from app.database.prefetch import (
@@ -96,6 +98,7 @@ def begin_batch(
         heads = driver.cursor().execute(_LOCK_HEADS, (_texts(organisations),))
         timers = driver.cursor().execute(_DUE_TIMERS, (now, _texts(organisations)))
         collect = _send(driver, ask)
+        _send_all(driver)
         return [HeadRow(*row) for row in heads], [TimerRow(*row) for row in timers], collect()
 
 
@@ -103,7 +106,9 @@ def prefetch(connection: Connection, ask: Ask) -> Told:
     """Read what the batch asks for, in the transaction that holds the heads."""
     driver = _driver(connection)
     with driver.pipeline():
-        return _send(driver, ask)()
+        collect = _send(driver, ask)
+        _send_all(driver)
+        return collect()
 
 
 def write(
@@ -121,6 +126,7 @@ def write(
             arguments += _literals(_HEAD_TYPES, [[*head.values()] for head in heads])
         if arguments:
             driver.cursor().execute(_write_statement(inserted, with_heads=bool(heads)), arguments)
+        _send_all(driver)
         if commit:
             driver.commit()
 
@@ -129,6 +135,20 @@ def _driver(connection: Connection) -> "Driver[Any]":
     driver = connection.connection.driver_connection
     assert isinstance(driver, Driver)
     return cast("Driver[Any]", driver)
+
+
+def _send_all(driver: "Driver[Any]") -> None:
+    """Wait until everything is under way.
+
+    In a pipeline psycopg stops sending when the socket is full, and then waits for answers to what it has not sent.
+    """
+
+    def sending() -> PQGen[None]:
+        while driver.pgconn.flush():
+            if (yield Wait.RW) & Ready.R:
+                driver.pgconn.consume_input()
+
+    driver.wait(sending())
 
 
 def _send(driver: "Driver[Any]", ask: Ask) -> Callable[[], Told]:
