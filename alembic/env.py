@@ -1,8 +1,8 @@
 """Where migrations meet the database: on the connection they are handed, or on FOREWARN_DATABASE_URL's."""
 
+from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from alembic import context
 from app.database.tables import metadata
 from app.settings import Settings
 

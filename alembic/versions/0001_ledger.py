@@ -1,7 +1,6 @@
 """The ledger, its projections and its keys."""
 
 import sqlalchemy as sa
-
 from alembic import op
 
 # Compared byte by byte on both databases: no locale decides an order.

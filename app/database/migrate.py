@@ -7,13 +7,13 @@ is the lock; Python's driver would otherwise commit each statement by itself.
 from pathlib import Path
 from typing import Any
 
+from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.pool import NullPool
 
-from alembic import command
 from app.settings import Settings
 
 _LOCK = 0x666F7265  # "fore": the advisory lock that migrations take on PostgreSQL

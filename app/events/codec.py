@@ -41,7 +41,7 @@ def decode(envelope: Envelope) -> Any:
             f"Event {envelope.sequence} is a {envelope.type} v{envelope.schema_version}: update forewarn to read it."
         )
     if envelope.schema_version == entry.schema_version:
-        return _decoder(entry.event)(envelope.payload)
+        return DECODERS[entry.event](envelope.payload)
     document: dict[str, Any] = msgspec.json.decode(envelope.payload)
     for version in range(envelope.schema_version, entry.schema_version):
         document = UPCASTS[envelope.type, version](document)
@@ -53,10 +53,14 @@ def told(envelope: Envelope) -> Told[Any]:
     return Told(envelope, decode(envelope))
 
 
-@cache
 def _decoder(kind: type[Any]) -> Callable[[str], Any]:
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
     return decoder.decode
+
+
+# Made while there is one thread: msgspec lays what it learns of a dataclass at the class before it has learned it
+# all, and a second thread that decodes meanwhile ends the process.
+DECODERS = {entry.event: _decoder(entry.event) for entry in CATALOGUE.values()}
 
 
 @cache

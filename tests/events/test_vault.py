@@ -219,11 +219,13 @@ def test_an_escalation_outlives_the_erasure_of_everybody_in_it(office: Office) -
 
 def test_what_a_former_process_knew_of_people_is_found_again(database_url: str) -> None:
     with opened(database_url) as office:
-        near_miss_id = office.submit(person_ref="resident-31")["id"]
+        near_miss_id = office.submit(staff_involved=[{"ref": "staff-7"}, {"ref": "staff-8"}])["id"]
 
     with opened(database_url) as office:
-        corrected = office.do(office.correction(near_miss_id, narrative="At nine."))
+        changed = office.do(office.correction(near_miss_id, staff_involved=[{"ref": "staff-8"}, {"ref": "staff-9"}]))
         office.do(office.command(lambda _desk, _cause: None, actor=office.person("staff-7")))
+        with office.house.database.read() as connection:
+            people = connection.execute(select(subjects)).all()
 
-    assert corrected["person_ref"] == "resident-31"
-    assert corrected["staff_involved"] == [{"ref": "staff-7", "role": "senior carer"}]
+    assert changed["staff_involved"] == [{"ref": "staff-8"}, {"ref": "staff-9"}]
+    assert len(people) == 3

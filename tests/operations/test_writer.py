@@ -202,6 +202,19 @@ def test_what_a_rolled_back_batch_had_settled_is_forgotten(office: Office) -> No
     assert office.open_escalations() == []
 
 
+def test_people_first_named_in_a_rolled_back_batch_can_still_be_told(office: Office) -> None:
+    with held(office):
+        job = office.submission(person_ref="resident-31", staff_involved=[{"ref": "staff-9"}], narrative="Seen.")
+        told = put(office, {"one": job, "fails": office.command(poison, actor=office.person("nurse-9"))})
+    told.wait()
+
+    office.house.vault.forget()  # As after a restart: only what is stored opens anything.
+
+    shown = office.near_miss(job.near_miss_id)
+    assert (shown["person_ref"], shown["narrative"]) == ("resident-31", "Seen.")
+    assert shown["staff_involved"] == [{"ref": "staff-9"}]
+
+
 # A commit whose answer was lost
 
 

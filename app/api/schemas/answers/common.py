@@ -105,6 +105,7 @@ class Health(Answered):
             "writer": "ok",
             "database": "ok",
             "migrations": "ok",
+            "writes": "ok",
             "queue_depth": 0,
             "follower_lag": 0,
             "oldest_due_timer_seconds": 0.0,
@@ -115,6 +116,7 @@ class Health(Answered):
     writer: Literal["ok", "stopped"] | None = None
     database: Literal["ok", "unavailable"] | None = None
     migrations: Literal["ok", "behind"] | None = None
+    writes: Literal["ok", "refused"] | None = Field(None, description="Whether the database takes writes.")
     queue_depth: int | None = Field(None, description="Commands that wait for the writer.")
     follower_lag: int | None = Field(None, description="Events that the slowest follower is behind.")
     oldest_due_timer_seconds: Number | None = None
