@@ -4,10 +4,11 @@ Absent values are left out, instants are YYYY-MM-DDTHH:MM:SS.ffffffZ, and what w
 schema is brought up, dict to dict, before it is decoded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -41,7 +42,7 @@ def decode(envelope: Envelope) -> Any:
             f"Event {envelope.sequence} is a {envelope.type} v{envelope.schema_version}: update forewarn to read it."
         )
     if envelope.schema_version == entry.schema_version:
-        return DECODERS[entry.event](envelope.payload)
+        return _decoder(entry.event)(envelope.payload)
     document: dict[str, Any] = msgspec.json.decode(envelope.payload)
     for version in range(envelope.schema_version, entry.schema_version):
         document = UPCASTS[envelope.type, version](document)
@@ -53,6 +54,7 @@ def told(envelope: Envelope) -> Told[Any]:
     return Told(envelope, decode(envelope))
 
 
+@cache
 def _decoder(kind: type[Any]) -> Callable[[str], Any]:
     decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(kind)
     return decoder.decode
@@ -60,22 +62,30 @@ def _decoder(kind: type[Any]) -> Callable[[str], Any]:
 
 # Made while there is one thread: msgspec lays what it learns of a dataclass at the class before it has learned it
 # all, and a second thread that decodes meanwhile ends the process.
-DECODERS = {entry.event: _decoder(entry.event) for entry in CATALOGUE.values()}
+for _entry in CATALOGUE.values():
+    _decoder(_entry.event)
 
 
 @cache
 def _object_encoder(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
     names = [field.name for field in fields(kind)]
+    values = values_of(names)
 
     def encode_object(value: Any) -> dict[str, Any]:
         document: dict[str, Any] = {}
-        for name in names:
-            item = getattr(value, name)
+        for name, item in zip(names, values(value), strict=True):
             if item is not None:
                 document[name] = item if item.__class__ in _PLAIN else _value(item)
         return document
 
     return encode_object
+
+
+def values_of(names: Sequence[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """What reads several fields of an object at once."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
 _PLAIN = frozenset({str, bool})

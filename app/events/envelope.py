@@ -6,6 +6,7 @@ canonical already. The leaf is SHA-256(0x00 ‖ that text without `leafhash`), R
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from app.events.canonical import quote
@@ -52,6 +53,7 @@ class Told(Generic[E]):
     event: E
 
 
+@lru_cache(maxsize=256)  # What is recorded together bears one time.
 def instant(micros: int) -> str:
     """YYYY-MM-DDTHH:MM:SS.ffffffZ."""
     return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds") + "Z"
@@ -72,7 +74,7 @@ def cloud_event(envelope: Envelope, *, with_leaf: bool = True) -> str:
 
 def sealed_with_leaf(envelope: Envelope) -> Envelope:
     """The envelope with the RFC 9162 leaf hash of its canonical text."""
-    return envelope._replace(leaf=leaf_hash(cloud_event(envelope, with_leaf=False).encode()))
+    return Envelope(*envelope[:-1], leaf_hash(cloud_event(envelope, with_leaf=False).encode()))
 
 
 def attributes(envelope: Envelope) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from app.domain.report import (
 )
 from app.domain.review import Review, Stage
 from app.domain.sealed import Reference, SealedText
+from app.events.codec import values_of
 from app.events.envelope import Told, instant
 
 Open = Callable[[Reference | SealedText], Any]
@@ -137,11 +138,11 @@ def _clearing(kind: type[Any]) -> Callable[[Any, Open], Any]:
     if not is_dataclass(kind):
         return lambda value, _: value
     names = [field.name for field in fields(kind)]
+    values = values_of(names)
 
     def of_fields(value: Any, opened: Open) -> dict[str, Any]:
         document: dict[str, Any] = {}
-        for name in names:
-            one = getattr(value, name)
+        for name, one in zip(names, values(value), strict=True):
             if one is not None and one != ():
                 document[name] = one if one.__class__ in _PLAIN else _clearing(one.__class__)(one, opened)
         return document

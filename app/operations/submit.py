@@ -127,7 +127,7 @@ def submit(desk: Desk, job: Submit, placed: Placed, told: Told) -> Answer:
     standing_in = [
         one.envelope.subject
         for one in appended[1:]
-        if one.envelope.kind == "escalation" and one.envelope.type in _JOINING and _joins(one.event, job.near_miss_id)
+        if one.envelope.type in _JOINING and _joins(one.event, job.near_miss_id)
     ]
     opens = any(
         isinstance(effect, Raise | Attach) and job.near_miss_id in _told_of(effect) for effect in judgement.effects

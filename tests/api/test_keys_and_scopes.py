@@ -177,31 +177,31 @@ def test_a_key_that_asks_too_often_is_told_when_to_come_back(database_url: str) 
 # The command line
 
 
-def test_keys_are_given_out_listed_and_taken_back_on_the_command_line(database_url: str, tmp_path: Path) -> None:
-    made = forewarn(database_url, tmp_path, "organisations", "create", "Ash Court")
+def test_keys_are_given_out_listed_and_taken_back_on_the_command_line(sqlite_url: str, tmp_path: Path) -> None:
+    made = forewarn(sqlite_url, tmp_path, "organisations", "create", "Ash Court")
     organisation, admin = made["organisation_id"], made["admin_key"]
     of = ("--organisation", organisation)
-    key = forewarn(database_url, tmp_path, "keys", "create", *of, "--scopes", "near-misses:read", "--expires", "P90D")
-    listed = {one["key_id"]: one for one in forewarn_lines(database_url, tmp_path, "keys", "list", *of)}
+    key = forewarn(sqlite_url, tmp_path, "keys", "create", *of, "--scopes", "near-misses:read", "--expires", "P90D")
+    listed = {one["key_id"]: one for one in forewarn_lines(sqlite_url, tmp_path, "keys", "list", *of)}
 
-    forewarn(database_url, tmp_path, "keys", "revoke", key["key_id"], *of)
+    forewarn(sqlite_url, tmp_path, "keys", "revoke", key["key_id"], *of)
 
-    revoked = {one["key_id"]: one for one in forewarn_lines(database_url, tmp_path, "keys", "list", *of)}
+    revoked = {one["key_id"]: one for one in forewarn_lines(sqlite_url, tmp_path, "keys", "list", *of)}
     assert listed[key["key_id"]]["scopes"] == ["near-misses:read"]
     assert listed[key["key_id"]]["expires_at"] > listed[key["key_id"]]["created_at"]
     assert listed[key["key_id"]]["revoked_at"] is None
     assert revoked[key["key_id"]]["revoked_at"] is not None
     assert all(key["key"] not in json.dumps(one) for one in revoked.values())
-    with opened(database_url) as inside:
+    with opened(sqlite_url) as inside:
         Ward(inside.client, bearer(admin)).get("/v1/near-misses")
         Ward(inside.client, bearer(key["key"])).get("/v1/near-misses", expect=401)
 
 
-def test_a_role_brings_its_scopes(database_url: str, tmp_path: Path) -> None:
-    forewarn(database_url, tmp_path, "organisations", "create", "Willow House", "--id", "default")
-    key = forewarn(database_url, tmp_path, "keys", "create", "--role", "manager", "--acts-for-people")
+def test_a_role_brings_its_scopes(sqlite_url: str, tmp_path: Path) -> None:
+    forewarn(sqlite_url, tmp_path, "organisations", "create", "Willow House", "--id", "default")
+    key = forewarn(sqlite_url, tmp_path, "keys", "create", "--role", "manager", "--acts-for-people")
 
-    with opened(database_url) as inside:
+    with opened(sqlite_url) as inside:
         manager = Ward(inside.client, bearer(key["key"]))
         for _ in range(3):
             manager.ask(*A_SUBMISSION, report(), expect=201, **{"Forewarn-Actor": "manager-2"})

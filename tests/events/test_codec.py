@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -22,6 +24,7 @@ from app.events.catalogue import CATALOGUE, Entry
 from app.events.codec import UnknownEvent, decode, encode, name_of, told
 from app.events.envelope import Envelope
 from tests.events.examples import events
+from tests.service import ROOT
 
 WORDS = SealedText("c2VhbGVk", "k_1")
 
@@ -185,3 +188,14 @@ def blobs(value: Any) -> list[str]:
     if is_dataclass(value):
         return [blob for field in fields(value) for blob in blobs(getattr(value, field.name))]
     return []
+
+
+def test_every_decoder_is_made_before_there_is_a_second_thread() -> None:
+    """One that is made in two threads at once ends the process (msgspec's cache of dataclasses)."""
+    asked = (
+        "from app.events import catalogue, codec; print(codec._decoder.cache_info().currsize, len(catalogue.CATALOGUE))"
+    )
+
+    made = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert len(set(made.stdout.split())) == 1

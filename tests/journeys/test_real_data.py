@@ -19,7 +19,7 @@ from app.operations.house import SYSTEM, House
 from app.operations.ids import near_miss_id_of
 from app.operations.importing import Import, Summary
 from app.operations.job import Command
-from tests import office
+from tests import office, rounds
 from tests.cases import SHARED
 from tests.journeys import inside
 from tests.journeys.ward import Ward
@@ -63,6 +63,7 @@ def test_a_year_of_a_service_desk_raises_what_a_brute_force_count_raises(sqlite_
 
 
 @pytest.mark.soak
+@pytest.mark.skipif(rounds.LIMIT <= rounds.FEW, reason="It takes as long again as on SQLite: `make soak` does it.")
 def test_a_year_of_a_service_desk_raises_the_same_on_postgresql(postgresql_url: str) -> None:
     test_an_imported_log_raises_what_a_brute_force_count_raises("incident_log", postgresql_url)
 

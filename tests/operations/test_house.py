@@ -3,11 +3,14 @@
 import base64
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, insert, text
 
-from app.events.sealing import MasterKey
+from app.database.tables import installation
+from app.events.sealing import MasterKey, check_value
 from app.operations.configuration import load
 from app.operations.house import CannotStart, House
 from app.settings import Settings
@@ -111,3 +114,35 @@ def test_two_processes_that_start_at_once_on_an_empty_database_make_one_organisa
     with opened(empty_postgresql_url) as office:
         assert office.house.organisations() == ["default"]
         assert office.types()[:2] == ["organisation.opened", "organisation.key_created"]
+
+
+def test_a_process_that_starts_while_another_one_begins_waits_for_it(postgresql_url: str) -> None:
+    settings = Settings(database_url=postgresql_url, master_key=MASTER_KEY)
+    started: list[House | CannotStart] = []
+
+    def start() -> None:
+        try:
+            started.append(House(settings))
+        except CannotStart as refusal:
+            started.append(refusal)
+
+    first = create_engine(settings.url)
+    waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+    with (
+        first.connect() as beginning,
+        first.connect() as watching,
+        watching.execution_options(isolation_level="AUTOCOMMIT"),
+    ):
+        mine = check_value(MasterKey.from_base64(MASTER_KEY))
+        beginning.execute(insert(installation).values(name="master_key", value=mine))
+        starting = threading.Thread(target=start)
+        starting.start()
+        while watching.execute(waiting).scalar_one() == 0:
+            assert starting.is_alive()
+        beginning.commit()
+        starting.join()
+    first.dispose()
+
+    (house,) = started
+    assert isinstance(house, House)
+    house.close()

@@ -175,18 +175,26 @@ def _send(driver: "Driver[Any]", ask: Ask) -> Callable[[], Told]:
     return collect
 
 
-def _texts(values: Iterable[Any]) -> str:
+def _texts(values: Sequence[Any]) -> str:
+    if None not in values:  # The whole column at once, with a mark between the values that none of them holds.
+        joined = _BETWEEN.join(values)
+        if joined.count(_BETWEEN) == len(values) - 1:
+            joined = joined.replace("\\", "\\\\").replace('"', '\\"').replace(_BETWEEN, '","')
+            return f'{{"{joined}"}}'
     quoted = [
         "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
     ]
     return "{" + ",".join(quoted) + "}"
 
 
-def _plain(values: Iterable[Any]) -> str:
+_BETWEEN = "\x1f"
+
+
+def _plain(values: Sequence[Any]) -> str:
     return "{" + ",".join(["NULL" if value is None else repr(value) for value in values]) + "}"
 
 
-def _bytes(values: Iterable[Any]) -> str:
+def _bytes(values: Sequence[Any]) -> str:
     return "{" + ",".join(['"\\\\x' + value.hex() + '"' for value in values]) + "}"
 
 
@@ -194,7 +202,7 @@ def _literals(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> list[str]:
     return [_LITERALS[one](column) for one, column in zip(types, zip(*rows, strict=True), strict=True)]
 
 
-_LITERALS: dict[str, Callable[[Iterable[Any]], str]] = {
+_LITERALS: dict[str, Callable[[Sequence[Any]], str]] = {
     "text": _texts,
     "bigint": _plain,
     "boolean": _plain,
