@@ -25,7 +25,7 @@ MOST_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Agree:
-    """`due` is the date or the instant as it was given, `due_at` the instant it stands for; `terms` as the escalation's."""
+    """`due` is the date or instant as it was given, `due_at` the instant it stands for; `terms`: the escalation's."""
 
     review_id: str
     description: SealedText

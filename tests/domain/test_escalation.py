@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.domain import escalation
 from app.domain.decider import NotFound, Refused
 from app.domain.escalation import Escalation, Member, Status
-from app.domain.ladder import DEFAULT_TERMS
+from app.domain.ladder import DEFAULT_TERMS, Rung, Terms
 
 WEDNESDAY = datetime(2026, 3, 4, 9, tzinfo=UTC)
 THURSDAY = WEDNESDAY + timedelta(days=1)
@@ -37,6 +37,8 @@ raised = escalation.Raised(
     notify=("manager",),
     respond_by=THURSDAY,
 )
+NOBODY_NAMED = Terms((Rung((), "P1D"),))
+
 crossing = escalation.Raise(**{fact.name: getattr(raised, fact.name) for fact in fields(escalation.Crossing)})
 found_in_history = replace(crossing, review_id=None, historical=True, terms=None)
 [of_history] = escalation.decide(found_in_history, escalation.UNRAISED, WEDNESDAY)
@@ -323,18 +325,28 @@ asked_for: dict[type, st.SearchStrategy[escalation.Command]] = {
     escalation.LoseSupport: st.just(escalation.LoseSupport()),
     escalation.RegainSupport: st.just(escalation.RegainSupport()),
     escalation.Acknowledge: st.builds(escalation.Acknowledge, actors),
+    escalation.HandOver: st.builds(escalation.HandOver, st.sampled_from(["", "manager", "d.eputy"]), actors),
+    escalation.EscalateManually: st.builds(escalation.EscalateManually, st.integers(0, 3), actors),
+    escalation.Snooze: st.builds(escalation.Snooze, st.sampled_from([WEDNESDAY, THURSDAY, IN_TWO_WEEKS]), actors),
+    escalation.Merge: st.builds(
+        escalation.Merge, st.just("esc-1"), st.sampled_from(["esc-1", "esc-2"]), st.sampled_from(Status), actors
+    ),
+    escalation.ReassignPolicy: st.builds(
+        escalation.ReassignPolicy, st.integers(1, 2), st.sampled_from([DEFAULT_TERMS, NOBODY_NAMED]), actors
+    ),
     escalation.BeginReview: st.builds(escalation.BeginReview, actors),
     escalation.AgreeAction: st.builds(escalation.AgreeAction, st.sampled_from(["act-1", "act-2"])),
     escalation.BeginMonitoring: st.builds(escalation.BeginMonitoring, codes),
     escalation.EndMonitoring: st.just(escalation.EndMonitoring()),
     escalation.Close: st.builds(escalation.Close, codes),
     escalation.Reopen: st.just(escalation.Reopen()),
+    escalation.Tick: st.builds(escalation.Tick, st.just("ack_due"), st.sampled_from([WEDNESDAY, THURSDAY])),
 }
 commands = st.one_of(*asked_for.values())
 openings = st.sampled_from(
     [(), (raised,), (of_history,), (raised, acknowledged, closed), (raised, acknowledged, monitoring)]
 )
-endings = (escalation.Close, escalation.BeginMonitoring)
+endings = (escalation.Close, escalation.BeginMonitoring, escalation.Merge)
 
 
 def answer(command: escalation.Command, standing: Escalation) -> list[escalation.Event]:

@@ -46,7 +46,7 @@ def instant(text: str) -> datetime:
         pytest.param(NIGHTS, "2026-03-28T22:00Z", "PT7H", "2026-03-29T05:00Z", id="the short night is seven hours"),
         pytest.param(NIGHTS, "2026-10-24T21:00Z", "PT9H", "2026-10-25T06:00Z", id="the long night is nine hours"),
         pytest.param(WITH_LUNCH, "2026-03-02T11:00Z", "PT2H", "2026-03-02T14:00Z", id="around lunch"),
-        pytest.param(HALF_SATURDAY, "2026-03-06T15:00Z", "P1D", "2026-03-07T12:00Z", id="at most until a short day ends"),
+        pytest.param(HALF_SATURDAY, "2026-03-06T15:00Z", "P1D", "2026-03-07T12:00Z", id="a short day ends it"),
         pytest.param(ROUND_THE_CLOCK, "2026-03-06T15:00Z", "P1DT1H", "2026-03-07T16:00Z", id="open round the clock"),
         pytest.param(NEVER, "2026-03-06T15:00Z", "PT1H", "2026-03-06T16:00Z", id="who never opens waits all the same"),
     ],
