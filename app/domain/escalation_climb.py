@@ -128,8 +128,8 @@ def remind(escalation: Escalation, at: datetime) -> AckReminded:
 def review_overdue(escalation: Escalation, at: datetime, reach: Reach) -> ReviewOverdue:
     """Acknowledging never stops this one: it climbs until the review is closed."""
     terms = escalation.terms
-    asked = len(terms.rungs) if escalation.exhausted else escalation.level
-    contact = contact_above(terms, escalation.told_up_to if escalation.overdue else asked, at)
+    told_up_to = escalation.told_up_to if escalation.overdue else escalation.level
+    contact = contact_above(terms, told_up_to, at)
     return ReviewOverdue(
         escalation.overdue + 1,
         tuple(dict.fromkeys((*contact.to, *escalation.responsible))),

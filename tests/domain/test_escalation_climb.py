@@ -78,6 +78,7 @@ def test_the_default_ladder_ends_at_leadership_and_asks_it_again_every_day() -> 
         (FRIDAY + 5 * DAY, ("leadership",), "chain_exhausted"),
         (FRIDAY + 6 * DAY, ("leadership",), "chain_exhausted"),
     ]
+    assert [event.level for event in story.told if isinstance(event, escalation.AckOverdue)] == [0, 1, 2]
     assert story.standing.flags == ("chain_exhausted",)
     assert story.standing.deadlines[0] == Deadline("ack_due", FRIDAY + 7 * DAY, level=2)
 
@@ -224,10 +225,24 @@ def test_an_acknowledgement_does_not_expire_once_anybody_acts_on_it(answer: esca
     assert story.standing.owner == "m.okafor"
 
 
+def test_who_is_asked_to_confirm_is_not_reminded_besides() -> None:
+    story = Story(on(asked(("manager",), ack_remind="PT5H", ack_confirm="PT9H")))
+    story.ask(escalation.Acknowledge("m.okafor"))
+
+    story.at(FRIDAY + 5 * HOUR)
+
+    assert [deadline.kind for deadline in story.standing.deadlines] == ["ack_confirm", "review_due"]
+
+
 def test_who_has_begun_the_review_is_not_reminded() -> None:
     story = Story(on(asked(("manager",), ack_remind="PT5H")))
 
     story.ask(escalation.BeginReview("m.okafor"))
+
+    assert [deadline.kind for deadline in story.standing.deadlines] == ["review_due"]
+
+    story.ask(escalation.Attach("nm-2", "member", graver=True))
+    story.ask(escalation.Acknowledge("m.okafor"))
 
     assert [deadline.kind for deadline in story.standing.deadlines] == ["review_due"]
 
@@ -282,6 +297,16 @@ def test_handing_over_to_whoever_has_it_already_tells_nobody_again() -> None:
     story.ask(escalation.Acknowledge("d.eputy"))
 
     assert story.ask(handing_over) == []
+
+
+def test_handing_over_what_is_snoozed_asks_at_once() -> None:
+    story = Story()
+    story.ask(escalation.Snooze(FRIDAY + 3 * DAY, "m.okafor"))
+
+    story.ask(escalation.HandOver("manager", "d.eputy"))
+
+    assert story.standing.status is Status.AWAITING_ACK
+    assert story.standing.deadlines[0] == Deadline("ack_due", FRIDAY + DAY, level=0)
 
 
 def test_a_snooze_defers_the_answer_and_nothing_else() -> None:
@@ -420,6 +445,15 @@ def test_another_version_of_the_policy_is_climbed_from_its_foot() -> None:
         Deadline("review_due", FRIDAY + 10 * DAY),
     )
     assert story.ask(escalation.ReassignPolicy(2, another, "admin")) == []
+
+
+def test_another_version_of_the_policy_takes_no_breach_back() -> None:
+    story = Story().at(FRIDAY + 14 * DAY)
+
+    story.ask(escalation.ReassignPolicy(2, asked(("dpo",), review_due="P60D"), "admin"))
+
+    assert "overdue" in story.standing.flags
+    assert Deadline("review_due", FRIDAY + 15 * DAY) in story.standing.deadlines
 
 
 @pytest.mark.parametrize(
