@@ -30,6 +30,7 @@ def instant(text: str) -> datetime:
         pytest.param(OFFICE, "2026-03-06T16:00Z", "PT4H", "2026-03-09T12:00Z", id="over a weekend"),
         pytest.param(OFFICE, "2026-03-06T16:00Z", "PT1H", "2026-03-06T17:00Z", id="until closing"),
         pytest.param(OFFICE, "2026-03-06T17:00Z", "PT1H", "2026-03-09T10:00Z", id="asked at closing"),
+        pytest.param(OFFICE, "2026-03-06T17:00Z", "P1D", "2026-03-10T09:00Z", id="a working day asked for at closing"),
         pytest.param(OFFICE, "2026-03-07T12:00Z", "PT30M", "2026-03-09T09:30Z", id="asked on a Saturday"),
         pytest.param(OFFICE, "2026-03-06T15:00Z", "P1D", "2026-03-09T15:00Z", id="a working day over a weekend"),
         pytest.param(OFFICE, "2026-03-07T12:00Z", "P1D", "2026-03-10T09:00Z", id="a working day from a Saturday"),
