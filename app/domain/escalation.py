@@ -1,265 +1,103 @@
 """One crossing of a threshold, from the instant it is raised until a person has finished with it.
 
-Nothing here closes by itself: support may fall below the threshold, members may be withdrawn, and the escalation
-stays open with a flag. Where it stands is told from separate facts (acknowledged, review begun, action agreed), each
-told by an event of its own, so that losing one of them later never forgets the others. A crossing found in history is
-recorded and counted but was never open.
+Nothing here closes by itself: support may fall below the threshold, members may be withdrawn, everybody may be silent,
+and the escalation stays open, asking one level after another. Only a person ends it, by closing its review or by
+merging it into another. A crossing found in history is recorded and counted but was never open.
 
 Closing consumes the members, for they belong to this episode; what is only related stays free for the next.
+
+A timer due at the instant of a command, or before it, runs first: `run_due`, then `decide`.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Literal, assert_never
+from typing import assert_never
 
-from app.domain.decider import NotFound, Refused
-
-# Words
-
-KeyPart = str | int | float | None
-MemberKind = Literal["member", "related"]
-Standing = Literal["member", "related", "withdrawn"]
-
-
-class Status(StrEnum):
-    UNRAISED = "unraised"
-    AWAITING_ACK = "awaiting_ack"
-    ACKNOWLEDGED = "acknowledged"
-    UNDER_REVIEW = "under_review"
-    ACTION_AGREED = "action_agreed"
-    MONITORING_OUTCOME = "monitoring_outcome"
-    CLOSED = "closed"
-    HISTORICAL = "historical"
-
-
-OPEN = frozenset({Status.AWAITING_ACK, Status.ACKNOWLEDGED, Status.UNDER_REVIEW, Status.ACTION_AGREED})
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A near miss inside a qualifying window (member), or of the same key outside of every one (related)."""
-
-    near_miss_id: str
-    kind: MemberKind
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """A rule's threshold reached for one key, and how it was found.
-
-    `key` is (field, value) in the rule's order, `key_text` its canonical JSON identity, `window` an ISO 8601 duration.
-    `crossed_at` is when the window was full; `detection_delay` (ISO 8601) is how much later that came to be known.
-    `historical`: found in imported history, so that it has no review and climbs no ladder.
-    """
-
-    rule_id: str
-    policy_version: int
-    key: tuple[tuple[str, KeyPart], ...]
-    key_text: str
-    threshold: int
-    window: str
-    members: tuple[Member, ...]
-    crossed_at: datetime
-    service_id: str | None = None
-    review_id: str | None = None
-    previous_episode_id: str | None = None
-    detected_late: bool = False
-    detection_delay: str | None = None
-    historical: bool = False
-
-
-# Commands
-
-
-@dataclass(frozen=True, slots=True)
-class Raise(Crossing):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Attach:
-    """A near miss found inside a qualifying window, or related to them; never makes a member less than it is."""
-
-    near_miss_id: str
-    kind: MemberKind
-
-
-@dataclass(frozen=True, slots=True)
-class Demote:
-    """A correction took a member out of every qualifying window."""
-
-    near_miss_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class WithdrawMember:
-    """A near miss was withdrawn, found to be a duplicate, or corrected to another key."""
-
-    near_miss_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class LoseSupport:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class RegainSupport:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class BeginReview:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class AgreeAction:
-    action_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class BeginMonitoring:
-    """The review closed as `code` while actions are open."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class EndMonitoring:
-    """The last open action was completed or cancelled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """The review closed as `code` and no action is open."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """The review was reopened."""
-
-
-Command = (
-    Raise
-    | Attach
-    | Demote
-    | WithdrawMember
-    | LoseSupport
-    | RegainSupport
-    | Acknowledge
-    | BeginReview
-    | AgreeAction
-    | BeginMonitoring
-    | EndMonitoring
-    | Close
-    | Reopen
+from app.domain.decider import Fault, Invalid, NotFound, Refused
+from app.domain.escalation_climb import MOST_AT_ONCE, answer, due, enter, patience, run_due
+from app.domain.escalation_commands import (
+    Acknowledge,
+    AgreeAction,
+    Attach,
+    BeginMonitoring,
+    BeginReview,
+    Close,
+    Command,
+    Demote,
+    EndMonitoring,
+    EscalateManually,
+    HandOver,
+    LoseSupport,
+    Merge,
+    Raise,
+    ReassignPolicy,
+    RegainSupport,
+    Reopen,
+    Snooze,
+    Tick,
+    WithdrawMember,
+)
+from app.domain.escalation_events import (
+    AckConfirmed,
+    AckExpired,
+    Acknowledged,
+    AckOverdue,
+    AckReminded,
+    ActionAgreed,
+    AdditionallyAcknowledged,
+    ChainExhausted,
+    Closed,
+    Crossing,
+    EscalatedManually,
+    Event,
+    HandedOver,
+    KeyPart,
+    LevelEntered,
+    Member,
+    MemberAdded,
+    MemberDemoted,
+    MemberKind,
+    MemberWithdrawn,
+    Merged,
+    MonitoringBegun,
+    PolicyReassigned,
+    Raised,
+    ReAlarmed,
+    Reopened,
+    ReviewBegun,
+    ReviewOverdue,
+    Snoozed,
+    SnoozeEnded,
+    Standing,
+    StepSkipped,
+    SupportLost,
+    SupportRegained,
+)
+from app.domain.escalation_state import OPEN, UNRAISED, Escalation, Status, evolve
+from app.domain.ladder import (
+    DEFAULT_TERMS,
+    LONGEST_SNOOZE,
+    Deadline,
+    Reach,
+    around,
+    from_the_foot,
+    later,
+    reaches_nobody,
+    respond_by,
 )
 
-# Events
-
-
-@dataclass(frozen=True, slots=True)
-class Raised(Crossing):
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class MemberAdded:
-    """Added, promoted from related, or back again: `formerly` is what it was before, if it was anything."""
-
-    near_miss_id: str
-    kind: MemberKind
-    formerly: Standing | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MemberDemoted:
-    """From member to related."""
-
-    near_miss_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class MemberWithdrawn:
-    near_miss_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class SupportLost:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class SupportRegained:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledged:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class AdditionallyAcknowledged:
-    """By somebody else than the one who took it on."""
-
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewBegun:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ActionAgreed:
-    action_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class MonitoringBegun:
-    code: str
-    consumed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """`consumed` are the members that this event takes out of every window: none when monitoring took them before."""
-
-    code: str
-    consumed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reopened:
-    pass
-
-
-Event = (
-    Raised
-    | MemberAdded
-    | MemberDemoted
-    | MemberWithdrawn
-    | SupportLost
-    | SupportRegained
-    | Acknowledged
-    | AdditionallyAcknowledged
-    | ReviewBegun
-    | ActionAgreed
-    | MonitoringBegun
-    | Closed
-    | Reopened
-)
+__all__ = [
+    "MOST_AT_ONCE", "OPEN", "UNRAISED", "AckConfirmed", "AckExpired", "AckOverdue", "AckReminded", "Acknowledge",
+    "Acknowledged", "ActionAgreed", "AdditionallyAcknowledged", "AgreeAction", "Attach", "BeginMonitoring",
+    "BeginReview", "ChainExhausted", "Close", "Closed", "Command", "Crossing", "Deadline", "Demote", "EndMonitoring",
+    "EscalateManually", "EscalatedManually", "Escalation", "Event", "HandOver", "HandedOver", "HandoverToNobody",
+    "KeyPart", "LevelEntered", "LoseSupport", "Member", "MemberAdded", "MemberDemoted", "MemberKind",
+    "MemberWithdrawn", "Merge", "MergeTargetNotOpen", "Merged", "MonitoringBegun", "NotOpen", "PolicyReassigned",
+    "Raise", "Raised", "ReAlarmed", "ReassignPolicy", "RegainSupport", "Reopen", "Reopened", "ReviewBegun",
+    "ReviewOverdue", "Snooze", "SnoozeEnded", "SnoozeTooLong", "Snoozed", "StaleEpoch", "Standing", "Status",
+    "StepSkipped", "SupportLost", "SupportRegained", "Tick", "WithdrawMember", "decide", "due", "evolve", "run_due",
+]  # fmt: skip
+"""An escalation is one stream, told in one place: its commands, events, state and climb lie beside this file."""
 
 # Refusals
 
@@ -270,39 +108,29 @@ class NotOpen(Refused):
     code = "escalation-not-open"
 
 
-# State
+class HandoverToNobody(Refused):
+    """What is handed over has somebody to take it on (409)."""
+
+    code = "handover-to-nobody"
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
-    """`rest` is the status while it is not open; while it is, the facts below tell the status."""
+class StaleEpoch(Refused):
+    """Somebody else was asked since the escalation was looked at (409)."""
 
-    rest: Status | None = Status.UNRAISED
-    members: Mapping[str, Standing] = field(default_factory=dict[str, Standing])
-    acknowledged_by: tuple[str, ...] = ()
-    review_begun: bool = False
-    actions: tuple[str, ...] = ()
-    support_below_threshold: bool = False
-    closed_as: str | None = None
-    level: int = 0
-    epoch: int = 0
-
-    @property
-    def status(self) -> Status:
-        if self.rest is not None:
-            return self.rest
-        if not self.acknowledged_by:
-            return Status.AWAITING_ACK
-        if self.actions:
-            return Status.ACTION_AGREED
-        return Status.UNDER_REVIEW if self.review_begun else Status.ACKNOWLEDGED
-
-    @property
-    def flags(self) -> tuple[str, ...]:
-        return ("support_below_threshold",) if self.support_below_threshold else ()
+    code = "stale-epoch"
 
 
-UNRAISED = Escalation()
+class SnoozeTooLong(Refused):
+    """A snooze ends within the limit of the ladder (409)."""
+
+    code = "snooze-too-long"
+
+
+class MergeTargetNotOpen(Refused):
+    """An escalation goes on in another one that is open (409)."""
+
+    code = "merge-target-not-open"
+
 
 # Decide
 
@@ -310,11 +138,10 @@ UNRAISED = Escalation()
 def decide(command: Command, escalation: Escalation, now: datetime) -> list[Event]:
     match command:
         case Raise():
-            return [raised(command)] if escalation.rest is Status.UNRAISED else []
-        case Attach(near_miss_id, kind):
+            return raise_(command, now) if escalation.rest is Status.UNRAISED else []
+        case Attach():
             must_take_members(escalation)
-            formerly = escalation.members.get(near_miss_id)
-            return [] if formerly in ("member", kind) else [MemberAdded(near_miss_id, kind, formerly)]
+            return attach(command, escalation, now)
         case Demote(near_miss_id):
             must_be_open(escalation)
             return [MemberDemoted(near_miss_id)] if escalation.members.get(near_miss_id) == "member" else []
@@ -330,11 +157,25 @@ def decide(command: Command, escalation: Escalation, now: datetime) -> list[Even
             return [SupportRegained()] if escalation.support_below_threshold else []
         case Acknowledge(by):
             must_be_open(escalation)
-            return acknowledge(by, escalation)
+            return acknowledge(by, escalation, now)
+        case HandOver():
+            must_be_open(escalation)
+            return hand_over(command, escalation, now)
+        case EscalateManually():
+            must_be_open(escalation)
+            return escalate_manually(command, escalation, now)
+        case Snooze():
+            must_be_open(escalation)
+            return snooze(command, escalation, now)
+        case Merge():
+            return merge(command, escalation)
+        case ReassignPolicy():
+            must_be_open(escalation)
+            return reassign_policy(command, escalation, now)
         case BeginReview(by):
             must_be_open(escalation)
             # Who begins the review has taken the escalation on.
-            acknowledged = [] if escalation.acknowledged_by else acknowledge(by, escalation)
+            acknowledged: list[Event] = [] if escalation.acknowledged_by else [Acknowledged(by)]
             return acknowledged if escalation.review_begun else [*acknowledged, ReviewBegun(by)]
         case AgreeAction(action_id):
             must_be_open(escalation)
@@ -351,20 +192,133 @@ def decide(command: Command, escalation: Escalation, now: datetime) -> list[Even
             return [Closed(code, consumable(escalation))]
         case EndMonitoring():
             return end_monitoring(escalation)
-        case Reopen():
-            return reopen(escalation)
+        case Reopen(reach):
+            return reopen(escalation, now, reach)
+        case Tick():
+            return tick(command, escalation, now)
         case _:
             assert_never(command)
 
 
-def raised(command: Raise) -> Raised:
-    return Raised(**{fact.name: getattr(command, fact.name) for fact in fields(command)})
+def raise_(command: Raise, now: datetime) -> list[Event]:
+    crossing = Raised(**{fact.name: getattr(command, fact.name) for fact in fields(Crossing)})
+    if command.historical:
+        return [crossing]
+    terms = command.terms or DEFAULT_TERMS
+    to = terms.rungs[0].to if terms.rungs else ()
+    raised = replace(
+        crossing,
+        terms=terms,
+        raised_at=now,
+        review_due_at=later(terms, now, terms.review_due),
+        notify=to,
+        respond_by=respond_by(terms, 0, now) if to else None,
+        nobody_reachable=bool(to) and reaches_nobody(command.reach, to),
+    )
+    if to:
+        return [raised]
+    return [raised, *enter(evolve(UNRAISED, raised), from_the_foot(terms), "opened", now, command.reach)]
 
 
-def acknowledge(by: str, escalation: Escalation) -> list[Event]:
-    if by in escalation.acknowledged_by:
-        return []  # Asking twice is not an error.
-    return [AdditionallyAcknowledged(by)] if escalation.acknowledged_by else [Acknowledged(by)]
+def attach(command: Attach, escalation: Escalation, now: datetime) -> list[Event]:
+    """A new member is told to whoever is responsible; a graver one makes everybody answer anew, without more time."""
+    near_miss_id, kind = command.near_miss_id, command.kind
+    formerly = escalation.members.get(near_miss_id)
+    is_open = escalation.rest is None
+    graver = command.graver and is_open and near_miss_id not in escalation.alarmed
+    events: list[Event] = []
+    if formerly not in ("member", kind):
+        notify = escalation.responsible if is_open and kind == "member" and not graver else ()
+        events.append(MemberAdded(near_miss_id, kind, formerly, notify, "grew" if notify else None))
+    if graver:
+        told = tuple(dict.fromkeys((*escalation.contacts, *escalation.responsible)))
+        events.append(ReAlarmed(near_miss_id, told, escalation.ack_due_at or patience(escalation, now)))
+    return events
+
+
+def acknowledge(by: str, escalation: Escalation, now: datetime) -> list[Event]:
+    if not escalation.acknowledged_by:
+        return [Acknowledged(by, remind_at(escalation, now))]
+    known = by in escalation.acknowledged_by  # Asking twice is not an error.
+    events: list[Event] = [] if known else [AdditionallyAcknowledged(by)]
+    if escalation.confirm_by is not None:
+        events.append(AckConfirmed(by, remind_at(escalation, now)))
+    return events
+
+
+def remind_at(escalation: Escalation, now: datetime) -> datetime | None:
+    """Only who has not begun yet is reminded; from then on the review's own deadline watches."""
+    terms = escalation.terms
+    if terms.ack_remind is None or escalation.review_begun or escalation.actions:
+        return None
+    return later(terms, now, terms.ack_remind)
+
+
+def hand_over(command: HandOver, escalation: Escalation, now: datetime) -> list[Event]:
+    to = (command.to,)
+    if not command.to.strip():
+        raise HandoverToNobody("Name the role or the person who is to take it on.")
+    if reaches_nobody(command.reach, to):
+        raise HandoverToNobody("Nobody holds this role: name another one, or a person.")
+    if escalation.responsible == to and escalation.snoozed_until is None:
+        return []  # Theirs already, or asked already.
+    return [HandedOver(command.by, to, patience(escalation, now))]
+
+
+def escalate_manually(command: EscalateManually, escalation: Escalation, now: datetime) -> list[Event]:
+    if command.if_epoch != escalation.epoch:
+        raise StaleEpoch(
+            f"Somebody else was asked since: read the escalation again, its epoch is {escalation.epoch} now."
+        )
+    places = around(escalation.terms, escalation.level, escalation.loop)
+    entered = enter(escalation, places, "escalated_manually", now, command.reach)
+    return [EscalatedManually(command.by), *entered]
+
+
+def snooze(command: Snooze, escalation: Escalation, now: datetime) -> list[Event]:
+    if command.until == escalation.snoozed_until:
+        return []
+    if command.until <= now:
+        raise Invalid(Fault("/until", "in-the-past", "Give an instant that is still to come."))
+    since = escalation.snoozed_since or now
+    limit = escalation.terms.max_snooze or LONGEST_SNOOZE
+    if command.until > later(escalation.terms, since, limit):
+        raise SnoozeTooLong(f"Let the snooze end at most {limit} after it began: nothing falls silent for longer.")
+    return [Snoozed(command.until, since, command.by)]
+
+
+def merge(command: Merge, escalation: Escalation) -> list[Event]:
+    must_be_raised(escalation)
+    if escalation.merged_into == command.into:
+        return []
+    if escalation.rest in (Status.HISTORICAL, Status.MERGED):
+        must_be_open(escalation)
+    if command.into == command.this:
+        raise MergeTargetNotOpen("An escalation cannot go on in itself: name another one that is open.")
+    if command.target not in OPEN:
+        raise MergeTargetNotOpen(f"The escalation to merge into is {command.target}: name one that is open.")
+    # One that ended before has consumed its members before.
+    return [Merged(command.into, consumable(escalation) if escalation.rest is None else (), command.by)]
+
+
+def reassign_policy(command: ReassignPolicy, escalation: Escalation, now: datetime) -> list[Event]:
+    """The new ladder is climbed from its foot, at once. A breached review keeps its deadline, one to come moves."""
+    if command.version == escalation.policy_version:
+        return []
+    review_due_at = escalation.review_due_at or now
+    if not escalation.overdue:
+        since = escalation.review_since or now
+        review_due_at = max(now, later(command.terms, since, command.terms.review_due))
+    reassigned = PolicyReassigned(command.version, command.terms, review_due_at, command.by)
+    again = evolve(escalation, reassigned)
+    return [reassigned, *enter(again, from_the_foot(command.terms), "reassigned", now, command.reach)]
+
+
+def tick(command: Tick, escalation: Escalation, now: datetime) -> list[Event]:
+    deadline = due(escalation, now)
+    if deadline is None or (deadline.kind, deadline.due_at) != (command.kind, command.scheduled_at):
+        return []  # Early, answered before, or something else comes first.
+    return answer(escalation, deadline, command.reach)
 
 
 def end_monitoring(escalation: Escalation) -> list[Event]:
@@ -374,11 +328,17 @@ def end_monitoring(escalation: Escalation) -> list[Event]:
     return []  # Open again since, or closed before: the last action of an open episode ends nothing.
 
 
-def reopen(escalation: Escalation) -> list[Event]:
+def reopen(escalation: Escalation, now: datetime, reach: Reach) -> list[Event]:
     must_be_raised(escalation)
     if escalation.rest is Status.HISTORICAL:
         raise NotOpen("The escalation is historical and was never open: there is nothing to reopen.")
-    return [] if escalation.rest is None else [Reopened()]
+    if escalation.rest is Status.MERGED:
+        must_be_open(escalation)
+    if escalation.rest is None:
+        return []
+    reopened = Reopened(now, later(escalation.terms, now, escalation.terms.review_due))
+    again = evolve(escalation, reopened)
+    return [reopened, *enter(again, from_the_foot(escalation.terms), "reopened", now, reach)]
 
 
 def stands(escalation: Escalation, rest: Status, code: str) -> bool:
@@ -406,50 +366,11 @@ def must_be_open(escalation: Escalation) -> None:
             return
         case Status.HISTORICAL:
             raise NotOpen("The escalation is historical: it was found in imported history and asks nothing of anybody.")
+        case Status.MERGED:
+            raise NotOpen(f"The escalation was merged into {escalation.merged_into}: go on there.")
         case Status.MONITORING_OUTCOME:
             raise NotOpen(
                 f"The review is closed as {escalation.closed_as}, its actions go on: reopen it to go on here."
             )
         case _:
             raise NotOpen(f"The escalation is closed as {escalation.closed_as}: reopen its review to go on with it.")
-
-
-# Evolve
-
-
-def evolve(escalation: Escalation, event: Event) -> Escalation:
-    match event:
-        case Raised():
-            members = {member.near_miss_id: member.kind for member in event.members}
-            return replace(escalation, rest=Status.HISTORICAL if event.historical else None, members=members)
-        case MemberAdded(near_miss_id, kind):
-            return with_member(escalation, near_miss_id, kind)
-        case MemberDemoted(near_miss_id):
-            return with_member(escalation, near_miss_id, "related")
-        case MemberWithdrawn(near_miss_id):
-            return with_member(escalation, near_miss_id, "withdrawn")
-        case SupportLost():
-            return replace(escalation, support_below_threshold=True)
-        case SupportRegained():
-            return replace(escalation, support_below_threshold=False)
-        case Acknowledged(by) | AdditionallyAcknowledged(by):
-            return replace(escalation, acknowledged_by=(*escalation.acknowledged_by, by))
-        case ReviewBegun():
-            return replace(escalation, review_begun=True)
-        case ActionAgreed(action_id):
-            return replace(escalation, actions=(*escalation.actions, action_id))
-        case MonitoringBegun(code):
-            return replace(escalation, rest=Status.MONITORING_OUTCOME, closed_as=code)
-        case Closed(code):
-            return replace(escalation, rest=Status.CLOSED, closed_as=code)
-        case Reopened():
-            # Under review again, at level 0, and to be acknowledged again.
-            return replace(
-                escalation, rest=None, closed_as=None, acknowledged_by=(), review_begun=True, actions=(), level=0
-            )
-        case _:
-            assert_never(event)
-
-
-def with_member(escalation: Escalation, near_miss_id: str, standing: Standing) -> Escalation:
-    return replace(escalation, members={**escalation.members, near_miss_id: standing})

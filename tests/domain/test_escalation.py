@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import get_args
 
@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from app.domain import escalation
 from app.domain.decider import NotFound, Refused
 from app.domain.escalation import Escalation, Member, Status
+from app.domain.ladder import DEFAULT_TERMS, Rung, Terms
 
 WEDNESDAY = datetime(2026, 3, 4, 9, tzinfo=UTC)
+THURSDAY = WEDNESDAY + timedelta(days=1)
+IN_TWO_WEEKS = WEDNESDAY + timedelta(days=14)
 
 raised = escalation.Raised(
     rule_id="service-type-deviation",
@@ -28,9 +31,17 @@ raised = escalation.Raised(
     members=(Member("nm-1", "member"), Member("nm-2", "member"), Member("nm-3", "member")),
     crossed_at=WEDNESDAY,
     review_id="rev-1",
+    terms=DEFAULT_TERMS,
+    raised_at=WEDNESDAY,
+    review_due_at=IN_TWO_WEEKS,
+    notify=("manager",),
+    respond_by=THURSDAY,
 )
-of_history = replace(raised, review_id=None, historical=True)
-crossing = escalation.Raise(**{fact.name: getattr(raised, fact.name) for fact in fields(raised)})
+NOBODY_NAMED = Terms((Rung((), "P1D"),))
+
+crossing = escalation.Raise(**{fact.name: getattr(raised, fact.name) for fact in fields(escalation.Crossing)})
+found_in_history = replace(crossing, review_id=None, historical=True, terms=None)
+[of_history] = escalation.decide(found_in_history, escalation.UNRAISED, WEDNESDAY)
 
 acknowledged = escalation.Acknowledged("m.okafor")
 review_begun = escalation.ReviewBegun("m.okafor")
@@ -38,11 +49,16 @@ action_agreed = escalation.ActionAgreed("act-1")
 monitoring = escalation.MonitoringBegun("action_agreed", ("nm-1", "nm-2", "nm-3"))
 closed = escalation.Closed("no_action_needed", ("nm-1", "nm-2", "nm-3"))
 closed_after_monitoring = escalation.Closed("action_agreed", ())
-reopened = escalation.Reopened()
+reopened = escalation.Reopened(WEDNESDAY, IN_TWO_WEEKS)
+asked_anew = escalation.LevelEntered(0, 0, ("manager",), "reopened", THURSDAY)
 
 
 def after(*events: escalation.Event) -> Escalation:
     return reduce(escalation.evolve, events, escalation.UNRAISED)
+
+
+def grown_by(near_miss_id: str, formerly: escalation.Standing | None = None) -> escalation.MemberAdded:
+    return escalation.MemberAdded(near_miss_id, "member", formerly, ("manager",), "grew")
 
 
 def decide(command: escalation.Command, standing: Escalation) -> list[escalation.Event]:
@@ -111,21 +127,21 @@ def test_starting_the_review_of_what_is_acknowledged_only_begins_the_review() ->
 @pytest.mark.parametrize(
     ("before", "attach", "events"),
     [
-        pytest.param((), ("nm-4", "member"), [escalation.MemberAdded("nm-4", "member")], id="new member"),
+        pytest.param((), ("nm-4", "member"), [grown_by("nm-4")], id="new member"),
         pytest.param((), ("nm-4", "related"), [escalation.MemberAdded("nm-4", "related")], id="new related"),
         pytest.param((), ("nm-1", "member"), [], id="member already"),
         pytest.param((), ("nm-1", "related"), [], id="a member is not made less"),
         pytest.param(
             (escalation.MemberAdded("nm-4", "related"),),
             ("nm-4", "member"),
-            [escalation.MemberAdded("nm-4", "member", "related")],
+            [grown_by("nm-4", "related")],
             id="promoted",
         ),
         pytest.param((escalation.MemberAdded("nm-4", "related"),), ("nm-4", "related"), [], id="related already"),
         pytest.param(
             (escalation.MemberWithdrawn("nm-1"),),
             ("nm-1", "member"),
-            [escalation.MemberAdded("nm-1", "member", "withdrawn")],
+            [grown_by("nm-1", "withdrawn")],
             id="back again",
         ),
     ],
@@ -260,8 +276,8 @@ def test_reopening_starts_over_at_level_zero_with_its_own_members(rest: escalati
 
     events = decide(escalation.Reopen(), standing)
 
-    assert events == [reopened]
-    again = escalation.evolve(standing, reopened)
+    assert events == [reopened, asked_anew]
+    again = reduce(escalation.evolve, events, standing)
     assert (again.status, again.level) == (Status.AWAITING_ACK, 0)
     assert again.members == standing.members
     assert decide(escalation.Reopen(), again) == []
@@ -309,18 +325,28 @@ asked_for: dict[type, st.SearchStrategy[escalation.Command]] = {
     escalation.LoseSupport: st.just(escalation.LoseSupport()),
     escalation.RegainSupport: st.just(escalation.RegainSupport()),
     escalation.Acknowledge: st.builds(escalation.Acknowledge, actors),
+    escalation.HandOver: st.builds(escalation.HandOver, st.sampled_from(["", "manager", "d.eputy"]), actors),
+    escalation.EscalateManually: st.builds(escalation.EscalateManually, st.integers(0, 3), actors),
+    escalation.Snooze: st.builds(escalation.Snooze, st.sampled_from([WEDNESDAY, THURSDAY, IN_TWO_WEEKS]), actors),
+    escalation.Merge: st.builds(
+        escalation.Merge, st.just("esc-1"), st.sampled_from(["esc-1", "esc-2"]), st.sampled_from(Status), actors
+    ),
+    escalation.ReassignPolicy: st.builds(
+        escalation.ReassignPolicy, st.integers(1, 2), st.sampled_from([DEFAULT_TERMS, NOBODY_NAMED]), actors
+    ),
     escalation.BeginReview: st.builds(escalation.BeginReview, actors),
     escalation.AgreeAction: st.builds(escalation.AgreeAction, st.sampled_from(["act-1", "act-2"])),
     escalation.BeginMonitoring: st.builds(escalation.BeginMonitoring, codes),
     escalation.EndMonitoring: st.just(escalation.EndMonitoring()),
     escalation.Close: st.builds(escalation.Close, codes),
     escalation.Reopen: st.just(escalation.Reopen()),
+    escalation.Tick: st.builds(escalation.Tick, st.just("ack_due"), st.sampled_from([WEDNESDAY, THURSDAY])),
 }
 commands = st.one_of(*asked_for.values())
 openings = st.sampled_from(
     [(), (raised,), (of_history,), (raised, acknowledged, closed), (raised, acknowledged, monitoring)]
 )
-endings = (escalation.Close, escalation.BeginMonitoring)
+endings = (escalation.Close, escalation.BeginMonitoring, escalation.Merge)
 
 
 def answer(command: escalation.Command, standing: Escalation) -> list[escalation.Event]:
