@@ -6,13 +6,25 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from app.api import escalations, health, heatmaps, near_misses, openapi, problems, reference, reviews, settling, windows
+from app.api import (
+    actions,
+    escalations,
+    health,
+    heatmaps,
+    near_misses,
+    openapi,
+    problems,
+    reference,
+    reviews,
+    settling,
+    windows,
+)
 from app.api.door import Door
 from app.api.limits import Limits
 from app.operations.house import House
 from app.worker import Worker
 
-ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, health, reference)
+ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, actions, health, reference)
 
 
 HANDING_OVER = 0.0005

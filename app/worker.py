@@ -1,21 +1,34 @@
-"""The worker: one loop that lets due timers go and moves followers on. Several processes share the work."""
+"""The worker: one loop that asks due timers, moves followers on and audits. Several processes share the work.
+
+Each round is short, and what it does can be left undone at any point: whoever comes next finds it still to do.
+"""
 
 import signal
 import threading
-from types import FrameType
+from collections.abc import Callable, Iterator
+from queue import SimpleQueue
+from uuid import uuid4
 
 import structlog
 
-from app.clock import monotonic
+from app.clock import monotonic, system_clock
+from app.operations.audit import Auditor
 from app.operations.follow import PAGE, lagging, step
 from app.operations.house import House
-from app.operations.tick import tick
+from app.operations.tick import AT_ONCE, release, sweep, tick
 
 PATIENCE = 0.25
 """Seconds between looks when nothing wakes the worker."""
 PACE = 0.1
 """Seconds between two rounds: what is written meanwhile is followed together, and the writer is left to write."""
+AUDIT_EVERY = 300.0
+_FIRST_AUDIT = 2.0
+_AUDITING = 0.1
+"""Seconds of a round that an audit takes at most, or a page: due timers need not wait for it."""
 _USES_EVERY = 30.0
+_FINISHING = 4.0
+_HANDING_BACK = 1.0
+"""Seconds in which the step that is being taken may end once the worker is to stop, and its leases be handed back."""
 
 log = structlog.get_logger(__name__)
 
@@ -25,10 +38,14 @@ class Worker:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._holder = uuid4().hex
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
         self._saved_uses = monotonic()
+        self._auditor = Auditor(house)
+        self._auditing: Iterator[int] | None = None
+        self._next_audit = monotonic() + _FIRST_AUDIT
 
     def start(self) -> None:
         """Work in a thread of its own, woken by every commit."""
@@ -36,38 +53,41 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the step that is being taken, then end."""
+        """Finish the step that is being taken, then end; if it takes too long, hand back what it holds."""
         self._stopping.set()
         self._wake.set()
+        if not self._thread.is_alive():
+            return
+        self._thread.join(_FINISHING)
         if self._thread.is_alive():
-            self._thread.join(10)
+            log.warning("worker.step_left_undone")
+            handing_back = threading.Thread(target=self._hand_back, daemon=True)
+            handing_back.start()
+            handing_back.join(_HANDING_BACK)
 
     def run(self) -> None:
         """Work until told to stop; what fails is tried again, and nothing is lost by it."""
         while not self._stopping.is_set():
-            try:
-                caught_up = self.once()
-            except Exception:
-                log.warning("worker.step_failed", exc_info=True)
-                caught_up = True
+            caught_up = self._try(self.once)
+            self._try(self.audit)
             if caught_up and not self._stopping.wait(PACE):
                 self._wake.wait(PATIENCE - PACE)
                 self._wake.clear()
+        self._hand_back()
 
     def run_until_signalled(self) -> None:
-        """Work in this thread until SIGTERM or SIGINT."""
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            self._stopping.set()
-
+        """Work until SIGTERM or SIGINT."""
+        signalled: SimpleQueue[int] = SimpleQueue()  # A handler may interrupt any line; this is safe on every one.
         for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, stop)
-        self.run()
+            signal.signal(one, lambda number, _frame: signalled.put(number))
+        self.start()
+        signalled.get()
+        self.stop()
 
     def once(self) -> bool:
         """One round; returns whether everything that there was to do is done."""
         house = self._house
-        tick(house)
+        asked = tick(house, self._holder, system_clock())
         with house.database.read() as connection:
             behind = lagging(connection)
         for organisation, name, _ in behind:
@@ -75,4 +95,34 @@ class Worker:
         if monotonic() - self._saved_uses > _USES_EVERY:
             self._saved_uses = monotonic()
             house.keys.save_uses()
-        return all(events <= PAGE for _, _, events in behind)
+        return asked < AT_ONCE and all(events <= PAGE for _, _, events in behind)
+
+    def audit(self) -> bool:
+        """Go on with the audit that is under way, or begin one when it is time; returns whether none is left to do."""
+        if self._auditing is None:
+            if monotonic() < self._next_audit:
+                return True
+            self._next_audit = monotonic() + AUDIT_EVERY
+            sweep(self._house, system_clock())
+            self._auditing = self._auditor.audit(system_clock())
+        going_on, self._auditing = self._auditing, None  # One that fails is not gone on with.
+        until = monotonic() + _AUDITING
+        for _ in going_on:
+            if monotonic() > until:
+                self._auditing = going_on
+                return False
+        return True
+
+    @staticmethod
+    def _try(part: Callable[[], bool]) -> bool:
+        try:
+            return part()
+        except Exception:
+            log.warning("worker.step_failed", exc_info=True)
+            return True
+
+    def _hand_back(self) -> None:
+        try:
+            release(self._house, self._holder)
+        except Exception:  # The database is away: the leases run out by themselves.
+            log.warning("worker.leases_not_handed_back", exc_info=True)

@@ -1,5 +1,6 @@
 """Whether the process lives, whether it can serve, and what it has done: for those who run it."""
 
+from math import inf
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +12,9 @@ from starlette.responses import PlainTextResponse, Response
 from app.api.door import door_of, shown
 from app.api.problems import PROBLEM_TYPES
 from app.api.schemas.answers import Health
+from app.clock import system_clock
 from app.database import migrate
+from app.operations.audit import last_audit
 from app.operations.follow import lagging
 from app.operations.house import House
 from app.operations.tick import oldest_due
@@ -60,8 +63,15 @@ def metrics(request: Request) -> Response:
         with house.database.read() as connection:
             behind = max((lag for _, _, lag in lagging(connection)), default=0)
             overdue = oldest_due(connection, house.clock())
+            audited = last_audit(connection, system_clock())
         Gauge("forewarn_follower_lag_events", "Events the slowest follower is behind.", registry=registry).set(behind)
         Gauge("forewarn_oldest_due_timer_seconds", "Age of the oldest due timer.", registry=registry).set(overdue)
+        Gauge(
+            "forewarn_audit_heartbeat_seconds", "Since an audit last found all well; +Inf before.", registry=registry
+        ).set(audited.get("age_seconds", inf))
+        Gauge("forewarn_audit_findings", "What the last audit found wrong, up to 100.", registry=registry).set(
+            audited["findings"]
+        )
         up = 1
     except SQLAlchemyError:
         up = 0
@@ -79,4 +89,5 @@ def _database(house: House) -> dict[str, Any]:
             "queue_depth": house.writer.depth,
             "follower_lag": max((lag for _, _, lag in lagging(connection)), default=0),
             "oldest_due_timer_seconds": oldest_due(connection, house.clock()),
+            "audit": last_audit(connection, system_clock()),
         }

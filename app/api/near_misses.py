@@ -40,6 +40,7 @@ from app.domain.zones import zone
 from app.events.store import Cause
 from app.operations import revise
 from app.operations.desk import Desk
+from app.operations.feedback import feedback_on
 from app.operations.job import Answer, Idempotency, IdempotencyKeyReused, Submit
 from app.operations.revise import NO_SUCH_NEAR_MISS, Record
 from app.operations.show import Reader
@@ -157,10 +158,11 @@ def list_near_misses(
 
 @router.get("/near-misses/{near_miss_id}", **told("near-misses:read", NearMiss, problems=["not-found"]))
 def read_near_miss(look: Reading, near_miss_id: str, as_of: AsOf = None) -> Response:
-    """One near miss as it stands, or as it was known at `as_of`."""
+    """One near miss as it stands, or as it was known at `as_of`; with what became of it, for whoever reported it."""
     with look.reader() as reader:
         at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
-        return answered(Answer(200, show(at, near_miss_id)))
+        near_miss = show(at, near_miss_id)
+        return answered(Answer(200, {**near_miss, "feedback": feedback_on(at, near_miss)}))
 
 
 @router.get("/near-misses/{near_miss_id}/history", **told("audit:read", History, problems=["not-found"]))
@@ -173,7 +175,10 @@ def read_history(look: Auditing, near_miss_id: str) -> Response:
     return shown({"items": events, "next_cursor": None})
 
 
-@router.put("/near-misses/{near_miss_id}/workflow-link", **told(WRITE, NearMiss, body=WorkflowLink, problems=CHANGED))
+@router.put(
+    "/near-misses/{near_miss_id}/workflow-link",
+    **told(WRITE, NearMiss, body=WorkflowLink, problems=[*CHANGED, "level-above-needed"]),
+)
 async def link_near_miss(request: Request, near_miss_id: str) -> Response:
     """Tie the near miss to the stage of work that allowed it; it is checked again, and may raise."""
     change = await changing(request, near_miss_id, WRITE, WorkflowLink)

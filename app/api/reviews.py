@@ -1,4 +1,4 @@
-"""Manager reviews: begun, their findings recorded, closed once every gate is met."""
+"""Manager reviews: begun, their findings recorded, closed once every gate is met, reopened."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
@@ -17,6 +17,7 @@ from app.api.schemas import (
     Body,
     Causes,
     Countersignature,
+    Reopening,
     ReviewClosure,
     Safeguarding,
     Start,
@@ -38,7 +39,7 @@ router = APIRouter(prefix="/v1", tags=["reviews"])
 READ = "near-misses:read"
 ACT = "reviews:act"
 STATUSES = tuple(stage.value for stage in Stage if stage is not Stage.UNOPENED)
-CHANGED = ("not-found", "gate-not-met")
+CHANGED = ("not-found", "gate-not-met", "review-merged")
 
 
 @router.get("/reviews", **told(READ, ReviewList))
@@ -131,13 +132,23 @@ async def countersign_review(request: Request, review_id: str) -> Response:
     return await change(lambda desk, cause, case, said: reviewing.countersign(desk, cause, case, said["rationale"]))
 
 
-@router.post("/reviews/{review_id}/closure", **told(ACT, Review, body=ReviewClosure, problems=CHANGED))
+@router.post(
+    "/reviews/{review_id}/closure",
+    **told(ACT, Review, body=ReviewClosure, problems=[*CHANGED, "reviewer-involved"]),
+)
 async def close_review(request: Request, review_id: str) -> Response:
     """Close the review, or be told at once every gate that is not met. Its members are consumed and closed."""
     change = await changing(request, review_id, ReviewClosure)
     return await change(
         lambda desk, cause, case, said: reviewing.close(desk, cause, case, said["code"], said["summary"])
     )
+
+
+@router.post("/reviews/{review_id}/reopening", **told(ACT, Review, body=Reopening, problems=CHANGED))
+async def reopen_review(request: Request, review_id: str) -> Response:
+    """Go on with a closed review: its escalation asks again from level 0, what was closed with it is open again."""
+    change = await changing(request, review_id, Reopening)
+    return await change(lambda desk, cause, case, said: reviewing.reopen(desk, cause, case, said["reason"]))
 
 
 Run = Callable[[Desk, Cause, Case, Mapping[str, Any]], None]

@@ -269,6 +269,21 @@ reviews = Table(
     Index(None, "organisation", "sequence", unique=True),
 )
 
+# What a review agreed on. due_at: the deadline as it was agreed.
+actions = Table(
+    "actions",
+    metadata,
+    _text("organisation"),
+    _text("action_id"),
+    _number("sequence"),
+    _text("review_id"),
+    _text("status"),
+    _number("due_at"),
+    PrimaryKeyConstraint("organisation", "action_id"),
+    Index(None, "organisation", "sequence", unique=True),
+    Index(None, "organisation", "review_id"),
+)
+
 # Which services are registered; what they are stands in their streams.
 services = Table(
     "services",
@@ -289,6 +304,20 @@ timers = Table(
     _number("due_at"),
     PrimaryKeyConstraint("organisation", "kind", "subject"),
     Index(None, "due_at"),
+)
+
+# Which worker asks for a due timer just now, until when in real time; whoever dies gives it back by that.
+timer_leases = Table(
+    "timer_leases",
+    metadata,
+    _text("organisation"),
+    _text("kind"),
+    _text("subject"),
+    _number("due_at"),
+    _text("holder"),
+    _number("until"),
+    PrimaryKeyConstraint("organisation", "kind", "subject"),
+    Index(None, "holder"),
 )
 
 heatmap_facts = Table(

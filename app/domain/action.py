@@ -82,12 +82,15 @@ Command = Agree | Progress | Complete | Cancel | CheckEffectiveness | Tick
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
+    """`late_from`: when it was agreed, if it was due before: nobody is late with what nobody had agreed on."""
+
     review_id: str
     description: SealedText
     owner: Reference
     due: str
     due_at: datetime
     terms: Terms | None = None
+    late_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +194,8 @@ UNAGREED = Action()
 def decide(command: Command, action: Action, now: datetime) -> list[Event]:
     match command:
         case Agree(review_id, description, owner, due, due_at, terms):
-            return [] if action.agreed else [Agreed(review_id, description, owner, due, due_at, terms)]
+            late = now if due_at < now else None
+            return [] if action.agreed else [Agreed(review_id, description, owner, due, due_at, terms, late)]
         case Progress(note, by):
             must_be_open(action)
             return unless_said(Progressed(note, by), action.progress)
@@ -261,8 +265,8 @@ def must_be_open(action: Action) -> None:
 
 def evolve(action: Action, event: Event) -> Action:
     match event:
-        case Agreed(due_at=due_at, terms=terms):
-            return replace(action, agreed=True, terms=terms or DEFAULT_TERMS, asked_at=due_at)
+        case Agreed(due_at=due_at, terms=terms, late_from=late_from):
+            return replace(action, agreed=True, terms=terms or DEFAULT_TERMS, asked_at=late_from or due_at)
         case Progressed():
             return replace(action, progress=event)
         case Completed() | Cancelled():

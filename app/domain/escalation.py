@@ -48,6 +48,7 @@ from app.domain.escalation_events import (
     ChainExhausted,
     Closed,
     Crossing,
+    DismissedAgain,
     EscalatedManually,
     Event,
     HandedOver,
@@ -80,6 +81,7 @@ from app.domain.ladder import (
     Deadline,
     Reach,
     around,
+    contact_above,
     from_the_foot,
     later,
     reaches_nobody,
@@ -89,13 +91,14 @@ from app.domain.ladder import (
 __all__ = [
     "MOST_AT_ONCE", "OPEN", "UNRAISED", "AckConfirmed", "AckExpired", "AckOverdue", "AckReminded", "Acknowledge",
     "Acknowledged", "ActionAgreed", "AdditionallyAcknowledged", "AgreeAction", "Attach", "BeginMonitoring",
-    "BeginReview", "ChainExhausted", "Close", "Closed", "Command", "Crossing", "Deadline", "Demote", "EndMonitoring",
-    "EscalateManually", "EscalatedManually", "Escalation", "Event", "HandOver", "HandedOver", "HandoverToNobody",
-    "KeyPart", "LevelEntered", "LoseSupport", "Member", "MemberAdded", "MemberDemoted", "MemberKind",
-    "MemberWithdrawn", "Merge", "MergeTargetNotOpen", "Merged", "MonitoringBegun", "NotOpen", "PolicyReassigned",
-    "Raise", "Raised", "ReAlarmed", "ReassignPolicy", "RegainSupport", "Reopen", "Reopened", "ReviewBegun",
-    "ReviewOverdue", "Snooze", "SnoozeEnded", "SnoozeTooLong", "Snoozed", "StaleEpoch", "Standing", "Status",
-    "StepSkipped", "SupportLost", "SupportRegained", "Tick", "WithdrawMember", "decide", "due", "evolve", "run_due",
+    "BeginReview", "ChainExhausted", "Close", "Closed", "Command", "Crossing", "Deadline", "Demote", "DismissedAgain",
+    "EndMonitoring", "EscalateManually", "EscalatedManually", "Escalation", "Event", "HandOver", "HandedOver",
+    "HandoverToNobody", "KeyPart", "LevelEntered", "LoseSupport", "Member", "MemberAdded", "MemberDemoted",
+    "MemberKind", "MemberWithdrawn", "Merge", "MergeTargetNotOpen", "Merged", "MonitoringBegun", "NotOpen",
+    "PolicyReassigned", "Raise", "Raised", "ReAlarmed", "ReassignPolicy", "RegainSupport", "Reopen", "Reopened",
+    "ReviewBegun", "ReviewOverdue", "Snooze", "SnoozeEnded", "SnoozeTooLong", "Snoozed", "StaleEpoch", "Standing",
+    "Status", "StepSkipped", "SupportLost", "SupportRegained", "Tick", "WithdrawMember", "decide", "due", "evolve",
+    "run_due",
 ]  # fmt: skip
 """An escalation is one stream, told in one place: its commands, events, state and climb lie beside this file."""
 
@@ -184,12 +187,14 @@ def decide(command: Command, escalation: Escalation, now: datetime) -> list[Even
             if stands(escalation, Status.MONITORING_OUTCOME, code):
                 return []
             must_be_open(escalation)
-            return [MonitoringBegun(code, consumable(escalation))]
+            begun = MonitoringBegun(code, consumable(escalation))
+            return [*dismissed_again(command, escalation, now), begun]
         case Close(code):
             if stands(escalation, Status.CLOSED, code):
                 return []  # Asking twice is not an error.
             must_be_open(escalation)
-            return [Closed(code, consumable(escalation))]
+            closed = Closed(code, consumable(escalation))
+            return [*dismissed_again(command, escalation, now), closed]
         case EndMonitoring():
             return end_monitoring(escalation)
         case Reopen(reach):
@@ -222,17 +227,20 @@ def raise_(command: Raise, now: datetime) -> list[Event]:
 
 def attach(command: Attach, escalation: Escalation, now: datetime) -> list[Event]:
     """A new member is told to whoever is responsible; a graver one makes everybody answer anew, without more time."""
-    near_miss_id, kind = command.near_miss_id, command.kind
+    near_miss_id, kind, gravity = command.near_miss_id, command.kind, command.gravity
     formerly = escalation.members.get(near_miss_id)
     is_open = escalation.rest is None
-    graver = command.graver and is_open and near_miss_id not in escalation.alarmed
+    known = near_miss_id in escalation.alarmed and gravity <= escalation.gravity
+    graver = command.graver and is_open and not known
     events: list[Event] = []
     if formerly not in ("member", kind):
         notify = escalation.responsible if is_open and kind == "member" and not graver else ()
-        events.append(MemberAdded(near_miss_id, kind, formerly, notify, "grew" if notify else None))
+        why = "grew" if notify else None
+        events.append(MemberAdded(near_miss_id, kind, formerly, notify, why))
     if graver:
         told = tuple(dict.fromkeys((*escalation.contacts, *escalation.responsible)))
-        events.append(ReAlarmed(near_miss_id, told, escalation.ack_due_at or patience(escalation, now)))
+        until = escalation.ack_due_at or patience(escalation, now)
+        events.append(ReAlarmed(near_miss_id, told, until, gravity=gravity or None))
     return events
 
 
@@ -258,11 +266,10 @@ def hand_over(command: HandOver, escalation: Escalation, now: datetime) -> list[
     to = (command.to,)
     if not command.to.strip():
         raise HandoverToNobody("Name the role or the person who is to take it on.")
-    if reaches_nobody(command.reach, to):
-        raise HandoverToNobody("Nobody holds this role: name another one, or a person.")
     if escalation.responsible == to and escalation.snoozed_until is None:
         return []  # Theirs already, or asked already.
-    return [HandedOver(command.by, to, patience(escalation, now))]
+    nobody = reaches_nobody(command.reach, to)
+    return [HandedOver(command.by, to, patience(escalation, now), nobody_reachable=nobody)]
 
 
 def escalate_manually(command: EscalateManually, escalation: Escalation, now: datetime) -> list[Event]:
@@ -319,6 +326,15 @@ def tick(command: Tick, escalation: Escalation, now: datetime) -> list[Event]:
     if deadline is None or (deadline.kind, deadline.due_at) != (command.kind, command.scheduled_at):
         return []  # Early, answered before, or something else comes first.
     return answer(escalation, deadline, command.reach)
+
+
+def dismissed_again(command: BeginMonitoring | Close, escalation: Escalation, now: datetime) -> list[Event]:
+    """What is called no pattern time and again is known to whoever stands above those who call it so."""
+    if not command.dismissed_before:
+        return []
+    contact = contact_above(escalation.terms, escalation.level, now)
+    nobody = reaches_nobody(command.reach, contact.to)
+    return [DismissedAgain(command.dismissed_before + 1, contact.to, contact.level, nobody_reachable=nobody)]
 
 
 def end_monitoring(escalation: Escalation) -> list[Event]:

@@ -17,12 +17,14 @@ class Raise(Crossing):
 class Attach:
     """A near miss found inside a qualifying window, or related to them; never makes a member less than it is.
 
-    `graver`: it is graver than what was known when people were asked, so that they are asked again, once.
+    `graver`: it is graver than what was known when people were asked, or harm was done, so that they are asked again,
+    once for each such record. `gravity` (0 to 3) is how grave.
     """
 
     near_miss_id: str
     kind: MemberKind
     graver: bool = False
+    gravity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,14 @@ class AgreeAction:
 
 @dataclass(frozen=True, slots=True)
 class BeginMonitoring:
-    """The review closed as `code` while actions are open."""
+    """The review closed as `code` while actions are open.
+
+    `dismissed_before`: when that says it was no pattern, how many other episodes of the key were closed so of late.
+    """
 
     code: str
+    dismissed_before: int = 0
+    reach: Reach = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +129,11 @@ class EndMonitoring:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The review closed as `code` and no action is open."""
+    """The review closed as `code` and no action is open; the rest as in `BeginMonitoring`."""
 
     code: str
+    dismissed_before: int = 0
+    reach: Reach = field(default_factory=dict[str, tuple[str, ...]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ class Crossing:
     `key` is (field, value) in the rule's order, `key_text` its canonical JSON identity, `window` an ISO 8601 duration.
     `crossed_at` is when the window was full; `detection_delay` (ISO 8601) is how much later that came to be known.
     `historical`: found in imported history, so that it has no review and climbs no ladder. `terms` are those of the
-    rule's ladder; without them the default ladder is climbed.
+    rule's ladder; without them the default ladder is climbed. `gravity` (0 to 3): of its gravest member.
     """
 
     rule_id: str
@@ -51,6 +51,7 @@ class Crossing:
     detection_delay: str | None = None
     historical: bool = False
     terms: Terms | None = None
+    gravity: int | None = None
 
 
 # Events of members
@@ -161,6 +162,7 @@ class HandedOver:
     notify: tuple[str, ...]
     respond_by: datetime
     why: Why = "handed_over"
+    nobody_reachable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ class ReAlarmed:
     notify: tuple[str, ...]
     respond_by: datetime
     why: Why = "re_alarmed"
+    gravity: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +278,20 @@ class ReviewOverdue:
 
 
 @dataclass(frozen=True, slots=True)
+class DismissedAgain:
+    """About to be closed as no pattern, like an episode of its key not long before: somebody higher is told.
+
+    `times`: with those before; `level` is the rung that is told, None for the backstop.
+    """
+
+    times: int
+    notify: tuple[str, ...]
+    level: int | None = None
+    why: Why = "dismissed_again"
+    nobody_reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class MonitoringBegun:
     code: str
     consumed: tuple[str, ...]
@@ -330,6 +347,7 @@ Event = (
     | ReviewBegun
     | ActionAgreed
     | ReviewOverdue
+    | DismissedAgain
     | MonitoringBegun
     | Closed
     | Merged

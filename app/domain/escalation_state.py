@@ -21,6 +21,7 @@ from app.domain.escalation_events import (
     AdditionallyAcknowledged,
     ChainExhausted,
     Closed,
+    DismissedAgain,
     EscalatedManually,
     Event,
     HandedOver,
@@ -69,13 +70,15 @@ class Escalation:
     """`rest` is the status while it is not open; while it is, the facts below tell the status.
 
     `contacts` are asked now, at `level`; `epoch` counts how often somebody has been asked. `exhausted` counts how often
-    the backstop has been, since the ladder was begun. `alarmed` are the near misses that were found to be graver.
+    the backstop has been, since the ladder was begun. `alarmed` are the near misses that made people be asked
+    again, `gravity` is that of the gravest one that they were told of.
     `overdue` counts the breached deadlines of the review, `told_up_to` is the highest level that was told of them.
     """
 
     rest: Status | None = Status.UNRAISED
     members: Mapping[str, Standing] = field(default_factory=dict[str, Standing])
     alarmed: frozenset[str] = frozenset()
+    gravity: int = 0
     support_below_threshold: bool = False
     actions: tuple[str, ...] = ()
     review_begun: bool = False
@@ -182,10 +185,11 @@ def evolve(escalation: Escalation, event: Event) -> Escalation:
         case ChainExhausted(times, notify, respond_by):
             return replace(ask(escalation, notify, respond_by, event.nobody_reachable), exhausted=times)
         case HandedOver(_, notify, respond_by):
-            return ask(escalation, notify, respond_by)
+            return ask(escalation, notify, respond_by, event.nobody_reachable)
         case ReAlarmed(near_miss_id, _, respond_by):
             asked = ask(escalation, escalation.contacts, respond_by, escalation.nobody_reachable)
-            return replace(asked, alarmed=escalation.alarmed | {near_miss_id})
+            gravity = max(escalation.gravity, event.gravity or 0)
+            return replace(asked, alarmed=escalation.alarmed | {near_miss_id}, gravity=gravity)
         case PolicyReassigned(policy_version, terms, review_due_at):
             return replace(
                 escalation,
@@ -228,7 +232,7 @@ def evolve(escalation: Escalation, event: Event) -> Escalation:
             return replace(escalation, rest=Status.MERGED, merged_into=into)
         case Reopened():
             return reopened(escalation, event)
-        case StepSkipped() | AckOverdue() | EscalatedManually():
+        case StepSkipped() | AckOverdue() | EscalatedManually() | DismissedAgain():
             return escalation  # What follows says what became of it.
         case _:
             assert_never(event)
@@ -240,6 +244,7 @@ def raised(event: Raised) -> Escalation:
         rest=Status.HISTORICAL if event.historical else None,
         members={member.near_miss_id: member.kind for member in event.members},
         policy_version=event.policy_version,
+        gravity=event.gravity or 0,
         terms=event.terms or DEFAULT_TERMS,
         contacts=event.notify,
         ack_due_at=event.respond_by,

@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import assert_never
 
+from app.domain import chase
+from app.domain.chase import Chase, DetailsOverdue, WorkflowLinkOverdue
 from app.domain.decider import Gate, GateNotMet, Refused
 from app.domain.report import Check, Report, Source, WorkflowLink, stage_is_identified, unmapped
 from app.domain.sealed import SealedText
@@ -19,7 +21,12 @@ from app.domain.sealed import SealedText
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A near miss was taken in; `awaiting` names the S1 fields that a system could not give."""
+    """A near miss was taken in; `awaiting` names the S1 fields that a system could not give.
+
+    What is owed then is due at `details_due_at` and `workflow_link_due_at`, and again after each further `details_due`
+    and `workflow_link_due` (ISO 8601). Of a breach, which the service records itself, `told_up_to` is the level that
+    was told of it and `breached_by` the person who had taken it on: the level above completes the record (S20).
+    """
 
     report: Report
     similarity_check: Check
@@ -31,6 +38,12 @@ class Recorded:
     reported_at: datetime | None = None
     as_history: bool | None = None
     workflow_link: WorkflowLink | None = None
+    details_due_at: datetime | None = None
+    details_due: str | None = None
+    workflow_link_due_at: datetime | None = None
+    workflow_link_due: str | None = None
+    told_up_to: int | None = None
+    breached_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +110,30 @@ class Closed:
     review_id: str | None = None
 
 
-Event = Recorded | Corrected | DetailsCompleted | Linked | Withdrawn | MarkedDuplicate | SourceAdded | Closed
+@dataclass(frozen=True, slots=True)
+class Reopened:
+    """The review that it was closed with goes on: it stands as it stood before that closing.
+
+    What it owed then has its whole time again, from `reopened_at`.
+    """
+
+    review_id: str
+    reopened_at: datetime | None = None
+
+
+Event = (
+    Recorded
+    | Corrected
+    | DetailsCompleted
+    | Linked
+    | Withdrawn
+    | MarkedDuplicate
+    | SourceAdded
+    | Closed
+    | Reopened
+    | DetailsOverdue
+    | WorkflowLinkOverdue
+)
 
 
 # Commands
@@ -109,9 +145,10 @@ Revision = Corrected | DetailsCompleted | Linked | Withdrawn | MarkedDuplicate
 
 @dataclass(frozen=True, slots=True)
 class Revise:
-    """Change the record by what has been judged already, if the record still takes it."""
+    """Change the record by what has been judged already, if the record still takes it from who asks."""
 
     revision: Revision
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +174,14 @@ class CloseWithReview:
     review_id: str
 
 
-Command = Revise | AddSource | Close | CloseWithReview
+@dataclass(frozen=True, slots=True)
+class ReopenWithReview:
+    """The review was reopened; what was not closed with it stays as it is."""
+
+    review_id: str
+
+
+Command = Revise | AddSource | Close | CloseWithReview | ReopenWithReview
 
 
 # Refusals
@@ -159,6 +203,12 @@ class NothingAwaited(Refused):
     """Details are completed where a system posted a record without them."""
 
     code = "no-details-awaited"
+
+
+class LevelAboveNeeded(Refused):
+    """Whoever owned what was breached does not say themselves what allowed it (409, S20)."""
+
+    code = "level-above-needed"
 
 
 # State
@@ -194,6 +244,8 @@ class NearMiss:
     closed_by_review: str | None = None
     outcome: SealedText | None = None
     reported_at: datetime | None = None
+    chases: tuple[Chase, ...] = ()
+    breached_by: str | None = None
 
     @property
     def counts(self) -> bool:
@@ -213,6 +265,17 @@ class NearMiss:
             return Stage.AWAITING_DETAILS
         return Stage.LINKED if stage_is_identified(self.workflow_link) else Stage.AWAITING_WORKFLOW_LINK
 
+    @property
+    def owed(self) -> tuple[Chase, ...]:
+        """What it is chased for, the earliest deadline first; nothing any more once it is closed or counts no more."""
+        if self.closed or not self.counts:
+            return ()
+        is_owed = {
+            "details_due": bool(self.awaiting),
+            "workflow_link_due": not stage_is_identified(self.workflow_link),
+        }
+        return chase.in_order(one for one in self.chases if is_owed[one.kind])
+
 
 UNRECORDED = NearMiss()
 
@@ -223,8 +286,8 @@ UNRECORDED = NearMiss()
 def decide(command: Command, near_miss: NearMiss, now: datetime) -> list[Event]:
     """What follows from a command; raises `Refused` with what to do instead."""
     match command:
-        case Revise(revision):
-            return _revise(revision, near_miss)
+        case Revise(revision, by):
+            return _revise(revision, near_miss, by)
         case AddSource(near_miss_id, source):
             return [SourceAdded(near_miss_id, source)]
         case Close(outcome, open_escalations):
@@ -236,12 +299,18 @@ def decide(command: Command, near_miss: NearMiss, now: datetime) -> list[Event]:
             return [Closed(outcome)]
         case CloseWithReview(review_id):
             return [] if near_miss.closed or not near_miss.counts else [Closed(review_id=review_id)]
+        case ReopenWithReview(review_id):
+            return [Reopened(review_id, now)] if near_miss.closed_by_review == review_id else []
         case _:
             assert_never(command)
 
 
-def _revise(revision: Revision, near_miss: NearMiss) -> list[Event]:
+def _revise(revision: Revision, near_miss: NearMiss, by: str) -> list[Event]:
     match revision:
+        case Linked():
+            _must_be_open(near_miss)
+            must_be_above(near_miss, by)
+            return [revision]
         case Withdrawn() if near_miss.withdrawn:
             return []  # Asking twice is not an error.
         case MarkedDuplicate(_, duplicate_of) if near_miss.duplicate_of == duplicate_of:
@@ -274,6 +343,12 @@ def closure_gates(near_miss: NearMiss, open_escalations: tuple[str, ...]) -> lis
     return gates
 
 
+def must_be_above(near_miss: NearMiss, by: str) -> None:
+    """Refuse whoever owned what this record says was breached."""
+    if near_miss.breached_by is not None and near_miss.breached_by == by:
+        raise LevelAboveNeeded("You had taken on what was breached: have the level above make this workflow link.")
+
+
 def _must_be_open(near_miss: NearMiss) -> None:
     if not near_miss.counts:
         raise AlreadyWithdrawn("This record was withdrawn or is a duplicate: submit a new one, or use its master.")
@@ -298,6 +373,13 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
                 unregistered_service=bool(event.unregistered_service),
                 workflow_link=event.workflow_link,
                 reported_at=event.reported_at,
+                chases=chase.begun(
+                    event.report.zone,
+                    event.told_up_to,
+                    ("details_due", event.details_due_at, event.details_due),
+                    ("workflow_link_due", event.workflow_link_due_at, event.workflow_link_due),
+                ),
+                breached_by=event.breached_by,
             )
         case Corrected():
             return replace(
@@ -318,7 +400,10 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
                 awaiting=(),
             )
         case Linked(link, check):
-            return replace(near_miss, workflow_link=link, check=check)
+            is_owed_again = stage_is_identified(near_miss.workflow_link) and not stage_is_identified(link)
+            again: tuple[chase.Kind, ...] = ("workflow_link_due",) if is_owed_again else ()
+            chases = chase.anew(near_miss.chases, check.checked_at, *again)
+            return replace(near_miss, workflow_link=link, check=check, chases=chases)
         case Withdrawn(_, check):
             return replace(near_miss, withdrawn=True, check=check)
         case MarkedDuplicate(_, duplicate_of, check):
@@ -327,5 +412,12 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
             return replace(near_miss, other_sources=(*near_miss.other_sources, event))
         case Closed(outcome, review_id):
             return replace(near_miss, closed=True, outcome=outcome, closed_by_review=review_id)
+        case Reopened(_, reopened_at):
+            chases = near_miss.chases
+            if reopened_at is not None:
+                chases = chase.anew(chases, reopened_at, "details_due", "workflow_link_due")
+            return replace(near_miss, closed=False, closed_by_review=None, chases=chases)
+        case DetailsOverdue() | WorkflowLinkOverdue():
+            return replace(near_miss, chases=chase.after(near_miss.chases, event))
         case _:
             assert_never(event)

@@ -20,6 +20,8 @@ SCOPES = (
 ROLES: dict[str, tuple[str, ...]] = {
     "reporter": ("near-misses:write", "near-misses:read"),
     "manager": ("near-misses:write", "near-misses:read", "reviews:act"),
+    "deputy": ("near-misses:write", "near-misses:read", "reviews:act"),
+    "operations": ("near-misses:write", "near-misses:read", "reviews:act"),
     "leadership": ("near-misses:read", "reviews:act", "governance:act", "audit:read"),
     "auditor": ("near-misses:read", "audit:read"),
     "integration": ("near-misses:write",),

@@ -109,7 +109,7 @@ def judge(
     """
     checks: list[RuleCheck] = []
     effects: list[Effect] = []
-    for rule in policy.rules:
+    for rule in policy.judging:
         if rule.mode == "off":
             continue
         was = None if before is None else place(rule, before)
@@ -140,7 +140,7 @@ def adopt(policy: Policy, memory: Scan, now: int, zone: ZoneInfo) -> tuple[Raise
     """The episodes that a policy opens when it is adopted: it looks only at reports in (now - W, now]."""
     here = moment_of(now, zone)
     opened: list[Raise] = []
-    for rule in policy.rules:
+    for rule in policy.judging:
         if rule.mode != "active":
             continue
         hearing = Hearing(policy, rule, memory, now, zone)

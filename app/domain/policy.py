@@ -1,4 +1,4 @@
-"""The policy of an organisation: its rules for repetition, the zone it counts in, its shifts and its cadence.
+"""The policy of an organisation: its rules for repetition, the zone it counts in, its shifts and its terms.
 
 A version is never changed, only followed: each report is judged by the version in force when it was recorded. So the
 document that is kept is complete, every default written out, and reads back as the same policy.
@@ -11,18 +11,23 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.domain.moment import Span
+from app.domain.own_rule import BREACHED_REVIEWS
 from app.domain.reading import Fields, Reading, each_once, pointer_to, without_absent
 from app.domain.rule import Rule
 from app.domain.rule_document import read_rule, rule_document
+from app.domain.working_time_document import OFFICE_IN_ENGLAND, WorkingTime, read_working_time, working_time_document
 
 CADENCE = Span.parse("P1M")
+DETAILS_DUE = Span.parse("P3D")
+WORKFLOW_LINK_DUE = Span.parse("P7D")
 
 _MOST_RULES = 50
 _MOST_SERVICES = 10_000
 _MOST_BRACKETS = 100
-_POLICY = ("rules", "time_zone", "shifts", "governance_cadence", "reason")
+_POLICY = (
+    "rules", "time_zone", "shifts", "governance_cadence", "details_due", "workflow_link_due", "working_time", "reason",
+)  # fmt: skip
 _BRACKET = ("bracket", "from", "to")
-_CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _ZONE = re.compile(r"(?!right/|posix/|localtime$|posixrules$)[A-Za-z0-9_+/-]{1,64}")
 
 Shifts = Mapping[str, Sequence[Mapping[str, str]]]
@@ -31,22 +36,33 @@ Shifts = Mapping[str, Sequence[Mapping[str, str]]]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One version of the policy. `zone` is the time zone itself, of the name in `time_zone`."""
+    """One version of the policy. `zone` is the time zone itself, of the name in `time_zone`.
+
+    `details_due` and `workflow_link_due`: how long a record may await its details, or its link, before somebody is
+    chased. `working_time`: what a step waits in whose `time_basis` is `working`. `judging`: the rules that judge, the
+    one for what the service records about itself among them.
+    """
 
     version: int
     rules: tuple[Rule, ...]
     time_zone: str = "UTC"
     shifts: Shifts = field(default_factory=dict[str, Sequence[Mapping[str, str]]])
     governance_cadence: Span = CADENCE
+    details_due: Span = DETAILS_DUE
+    workflow_link_due: Span = WORKFLOW_LINK_DUE
+    working_time: WorkingTime = OFFICE_IN_ENGLAND
     reason: str | None = None
     zone: ZoneInfo = field(init=False, repr=False, compare=False)
+    judging: tuple[Rule, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "zone", ZoneInfo(self.time_zone))
+        has_own = any(rule.id == BREACHED_REVIEWS.id for rule in self.rules)
+        object.__setattr__(self, "judging", self.rules if has_own else (*self.rules, BREACHED_REVIEWS))
 
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, whichever version it was first written for."""
-        return next((rule for rule in self.rules if rule.id == rule_id), None)
+        return next((rule for rule in self.judging if rule.id == rule_id), None)
 
 
 DEFAULT_POLICY = Policy(
@@ -102,6 +118,9 @@ def parse_policy(document: object, version: int) -> Policy:
         _time_zone(fields),
         _shifts(fields),
         fields.span("governance_cadence", CADENCE),
+        fields.span("details_due", DETAILS_DUE),
+        fields.span("workflow_link_due", WORKFLOW_LINK_DUE),
+        _working_time(fields),
         fields.text("reason", 8_000),
     )
     each_once(reading, [rule.id for rule in policy.rules], "/rules", "/id")
@@ -117,6 +136,9 @@ def policy_document(policy: Policy) -> dict[str, Any]:
             "time_zone": policy.time_zone,
             "shifts": {service: [dict(bracket) for bracket in brackets] for service, brackets in policy.shifts.items()},
             "governance_cadence": str(policy.governance_cadence),
+            "details_due": str(policy.details_due),
+            "workflow_link_due": str(policy.workflow_link_due),
+            "working_time": working_time_document(policy.working_time),
             "reason": policy.reason,
         }
     )
@@ -133,6 +155,11 @@ def _time_zone(fields: Fields) -> str:
         pass  # A folder of the zone database, or nothing of that name.
     fields.reading.refuse("/time_zone", "unknown-code", "Name a time zone of the IANA database, such as Europe/London.")
     return "UTC"
+
+
+def _working_time(fields: Fields) -> WorkingTime:
+    value = fields.given("working_time")
+    return OFFICE_IN_ENGLAND if value is None else read_working_time(fields.reading, value, "/working_time")
 
 
 def _shifts(fields: Fields) -> Shifts:
@@ -155,9 +182,4 @@ def _bracket(reading: Reading, item: object, pointer: str) -> Mapping[str, str]:
     fields = Fields.of(reading, item, pointer, _BRACKET)
     bracket = fields.required("bracket", "Name the shift bracket.")
     read = {"bracket": "" if bracket is None else reading.identifier(bracket, fields.at("bracket"))}
-    for name in ("from", "to"):
-        clock = fields.required(name, "Give the time of day as HH:MM.")
-        if clock is not None and not (isinstance(clock, str) and _CLOCK.fullmatch(clock)):
-            reading.refuse(fields.at(name), "out-of-range", "Give the time of day as HH:MM, from 00:00 to 23:59.")
-        read[name] = str(clock)
-    return read
+    return read | {name: fields.clock(name) for name in ("from", "to")}

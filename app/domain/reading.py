@@ -17,6 +17,7 @@ _Choice = TypeVar("_Choice", bound=str)
 LARGEST = 2**53 - 1
 """The largest integer that every JSON reader keeps."""
 
+_CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.*-]{1,64}")
 
 
@@ -143,6 +144,14 @@ class Fields:
         else:
             self.reading.refuse(self.at(name), "out-of-range", f"Give a whole number from {least} to {most}.")
         return default
+
+    def clock(self, name: str) -> str:
+        """A time of day, HH:MM; an empty text after saying that it is missing or none."""
+        value = self.required(name, "Give the time of day as HH:MM.")
+        if value is None or (isinstance(value, str) and _CLOCK.fullmatch(value)):
+            return value or ""
+        self.reading.refuse(self.at(name), "out-of-range", "Give the time of day as HH:MM, from 00:00 to 23:59.")
+        return ""
 
     def span(self, name: str, default: Span) -> Span:
         """An ISO 8601 duration; what was left out or refused is the default."""

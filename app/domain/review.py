@@ -5,25 +5,68 @@ met, and one refusal names all that are missing (S4). Closing as `not_a_pattern`
 countersignature in place of a system cause, so that nobody invents one. Only a person reopens what is closed.
 
 Findings may be recorded before anybody has started the review: starting tells who has taken it on, it is no condition
-for closing. A finding recorded again replaces the former one.
+for closing. Whoever was involved in what is reviewed does not conclude it alone: somebody of leadership who was not
+stands for it too.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal, assert_never
+from typing import NamedTuple, assert_never
 
 from app.domain.decider import Fault, Gate, GateNotMet, Invalid, NotFound, Refused
+from app.domain.review_commands import (
+    AgreeAction,
+    Close,
+    Command,
+    ConsiderSafeguarding,
+    Countersign,
+    DetermineSystemRisk,
+    IdentifyCauses,
+    MergeInto,
+    Open,
+    Reopen,
+    Start,
+)
+from app.domain.review_events import (
+    CLOSURE_CODES,
+    COUNTERSIGNED_CODES,
+    ActionAgreed,
+    Cause,
+    CauseKind,
+    CausesIdentified,
+    Closed,
+    Concern,
+    Countersigned,
+    Determination,
+    Event,
+    Merged,
+    Opened,
+    Reopened,
+    SafeguardingConsidered,
+    Started,
+    SystemRiskDetermined,
+)
 from app.domain.sealed import SealedText
+
+__all__ = [
+    "CLOSURE_CODES", "COUNTERSIGNED_CODES", "DISMISSALS_REMEMBERED", "STAFF", "UNOPENED", "ActionAgreed",
+    "AgreeAction", "AlreadyClosed", "AlreadyMerged", "Cause", "CauseKind", "CausesIdentified", "Close", "Closed",
+    "Command", "Concern", "ConsiderSafeguarding", "Countersign", "Countersigned", "Determination",
+    "DetermineSystemRisk", "Event", "IdentifyCauses", "MergeInto", "Merged", "Open", "Opened", "Prompt", "Reopen",
+    "Reopened", "Review", "ReviewerInvolved", "SafeguardingConsidered", "Stage", "Start", "Started",
+    "SystemRiskDetermined", "decide", "evolve", "must_not_be_merged", "prompts",
+]  # fmt: skip
+"""A review is one stream, told in one place; its commands and events lie beside this file."""
 
 # Words
 
-CauseKind = Literal["system", "individual"]
-Determination = Literal["system_risk", "not_system_risk"]
+DISMISSALS_REMEMBERED = timedelta(days=90)
+"""So long a closing as no pattern counts towards the next one of the same key, which goes up the ladder (S4)."""
 
-CLOSURE_CODES = frozenset({"action_agreed", "no_action_needed", "not_a_pattern", "duplicate"})
-COUNTERSIGNED_CODES = frozenset({"not_a_pattern", "duplicate"})
+STAFF = "staff/"
+"""Stands before a person's token in the name of who acts; a key that acts for itself is nobody in particular."""
 
 
 class Stage(StrEnum):
@@ -31,173 +74,15 @@ class Stage(StrEnum):
     OPEN = "open"
     UNDER_REVIEW = "under_review"
     CLOSED = "closed"
+    MERGED = "merged"
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """A coded cause; the note says how it showed itself here."""
-
-    code: str
-    kind: CauseKind
-    note: SealedText | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Concern:
-    """A safeguarding concern that was raised: to whom, under which reference of theirs, and when."""
-
-    to: SealedText
-    reference: SealedText
-    at: datetime
-
-
-# Commands
-
-
-@dataclass(frozen=True, slots=True)
-class Open:
-    escalation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class IdentifyCauses:
-    """All causes at once; `known` are the cause codes of the taxonomy in force."""
-
-    causes: tuple[Cause, ...]
-    known: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class DetermineSystemRisk:
-    determination: Determination
-    rationale: SealedText
-
-
-@dataclass(frozen=True, slots=True)
-class ConsiderSafeguarding:
-    considered: bool
-    concern_raised: Concern | None = None
-    note: SealedText | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AgreeAction:
-    action_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Countersign:
-    by: str
-    rationale: SealedText
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Conclude the review of `members`, told from outside which of them lack what.
-
-    `unlinked`: ids without an identified stage that allowed the near miss (`unknown` identifies none);
-    `unmapped`: ids not mapped against scheduling, staff allocation and travel time;
-    `known`: the closure codes of the taxonomy in force.
-    """
+class Prompt(NamedTuple):
+    """What a review asks of whoever works on it, before anybody wants to close it."""
 
     code: str
-    summary: SealedText
-    unlinked: tuple[str, ...]
-    unmapped: tuple[str, ...]
-    members: tuple[str, ...]
-    known: frozenset[str] = CLOSURE_CODES
+    detail: str
 
-
-@dataclass(frozen=True, slots=True)
-class Reopen:
-    """`newer_episode`: the id of a later escalation of the same key that is open, if there is one."""
-
-    reason: SealedText
-    newer_episode: str | None = None
-
-
-Command = (
-    Open
-    | Start
-    | IdentifyCauses
-    | DetermineSystemRisk
-    | ConsiderSafeguarding
-    | AgreeAction
-    | Countersign
-    | Close
-    | Reopen
-)
-
-# Events
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    escalation_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class CausesIdentified:
-    causes: tuple[Cause, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SystemRiskDetermined:
-    determination: Determination
-    rationale: SealedText
-
-
-@dataclass(frozen=True, slots=True)
-class SafeguardingConsidered:
-    considered: bool
-    concern_raised: Concern | None = None
-    note: SealedText | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ActionAgreed:
-    action_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Countersigned:
-    by: str
-    rationale: SealedText
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    code: str
-    summary: SealedText
-    members: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Reopened:
-    reason: SealedText
-
-
-Event = (
-    Opened
-    | Started
-    | CausesIdentified
-    | SystemRiskDetermined
-    | SafeguardingConsidered
-    | ActionAgreed
-    | Countersigned
-    | Closed
-    | Reopened
-)
 
 # Refusals
 
@@ -206,6 +91,18 @@ class AlreadyClosed(Refused):
     """A closed review takes nothing more (409)."""
 
     code = "review-already-closed"
+
+
+class AlreadyMerged(Refused):
+    """What was merged goes on in the other review (409)."""
+
+    code = "review-merged"
+
+
+class ReviewerInvolved(Refused):
+    """Who was involved in a member does not conclude its review alone (409)."""
+
+    code = "reviewer-involved"
 
 
 # State
@@ -222,6 +119,7 @@ class Review:
     actions: tuple[str, ...] = ()
     countersignature: Countersigned | None = None
     closed_as: str | None = None
+    merged_into: str | None = None
 
 
 UNOPENED = Review()
@@ -256,6 +154,11 @@ def decide(command: Command, review: Review, now: datetime) -> list[Event]:
             return close(command, review)
         case Reopen(reason, newer_episode):
             return reopen(reason, newer_episode, review)
+        case MergeInto(into):
+            if review.merged_into == into:
+                return []
+            must_not_be_merged(review)
+            return [Merged(into)]  # Also once closed: beside a later episode it is merged, not reopened.
         case _:
             assert_never(command)
 
@@ -266,13 +169,14 @@ def close(command: Close, review: Review) -> list[Event]:
     must_be_open(review)
     if command.code not in command.known:
         raise Invalid(unknown("/code", command.known))
+    must_not_be_judged_by_the_involved(command, review)
     if gates := tuple(unmet(command, review)):
         raise GateNotMet(*gates)
     return [Closed(command.code, command.summary, command.members)]
 
 
 def reopen(reason: SealedText, newer_episode: str | None, review: Review) -> list[Event]:
-    must_be_opened(review)
+    must_not_be_merged(review)
     if review.stage is not Stage.CLOSED:
         return []
     if newer_episode is not None:
@@ -288,7 +192,7 @@ def unmet(command: Close, review: Review) -> Iterator[Gate]:
         yield Gate("no_system_cause", "Identify at least one cause of kind system.")
     if review.system_risk is None:
         yield Gate("system_risk_not_assessed", "Determine whether this is a system risk, with a rationale.")
-    if review.safeguarding is None or not review.safeguarding.considered:
+    if not safeguarding_is_considered(review):
         yield Gate("safeguarding_not_considered", "Consider safeguarding, and say whether a concern was raised.")
     if command.unlinked:
         detail = "Link these near misses to the workflow stage that allowed them; unknown identifies none."
@@ -311,6 +215,18 @@ def actions_owed(code: str, review: Review) -> Iterator[Gate]:
         yield Gate("no_action_agreed", "Agree at least one action, or close with another code.")
 
 
+def prompts(review: Review) -> tuple[Prompt, ...]:
+    """What is asked from the start of a review on, until it is done; nothing of one that has ended (S4)."""
+    if review.stage not in (Stage.OPEN, Stage.UNDER_REVIEW) or safeguarding_is_considered(review):
+        return ()
+    detail = "Consider whether these concerns, each of them low, together meet the safeguarding threshold; record it."
+    return (Prompt("safeguarding", detail),)
+
+
+def safeguarding_is_considered(review: Review) -> bool:
+    return review.safeguarding is not None and review.safeguarding.considered
+
+
 def has_system_cause(review: Review) -> bool:
     return review.causes is not None and any(cause.kind == "system" for cause in review.causes.causes)
 
@@ -324,10 +240,30 @@ def must_be_opened(review: Review) -> None:
         raise NotFound("There is no review of this id: look for it in the list of reviews.")
 
 
-def must_be_open(review: Review) -> None:
+def must_not_be_merged(review: Review) -> None:
     must_be_opened(review)
+    if review.stage is Stage.MERGED:
+        raise AlreadyMerged(f"The review was merged: go on in the review {review.merged_into}.")
+
+
+def must_be_open(review: Review) -> None:
+    must_not_be_merged(review)
     if review.stage is Stage.CLOSED:
         raise AlreadyClosed(f"The review is closed as {review.closed_as}: reopen it, with a reason, to go on with it.")
+
+
+def must_not_be_judged_by_the_involved(command: Close, review: Review) -> None:
+    if not is_involved(command.by, command.involved):
+        return
+    signed = review.countersignature
+    if signed is None or is_involved(signed.by, command.involved):
+        raise ReviewerInvolved(
+            "You were involved in what is reviewed: have somebody of leadership who was not countersign it first."
+        )
+
+
+def is_involved(actor: str, involved: frozenset[str]) -> bool:
+    return actor.startswith(STAFF) and actor.removeprefix(STAFF) in involved
 
 
 def must_be_known(causes: tuple[Cause, ...], known: frozenset[str]) -> None:
@@ -364,5 +300,7 @@ def evolve(review: Review, event: Event) -> Review:
         case Reopened():
             # A countersignature stands for one closing; the findings stay.
             return replace(review, stage=Stage.UNDER_REVIEW, countersignature=None, closed_as=None)
+        case Merged(into):
+            return replace(review, stage=Stage.MERGED, closed_as=None, merged_into=into)
         case _:
             assert_never(event)

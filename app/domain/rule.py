@@ -30,6 +30,9 @@ SEVERAL = frozenset({"contributing_factors", "staff_ref"})
 PERSONAL = frozenset({"person_ref", "staff_ref"})
 """Known here only as tokens, which nobody can write into a filter."""
 
+OWN_SOURCE = "forewarn"
+"""The source of what the service records about itself; no other system may report under this name."""
+
 _PAD = 51 * 60 * 60 * 1_000_000
 """A date is a day wide, and two records may be of zones 26 hours apart, an hour of summer time between them."""
 
@@ -71,7 +74,7 @@ class Rule:
     `placement` names, as text, everything that decides where a record is placed: as long as it stays the same, what
     was placed by an older version of the rule stands where this one would put it. `length`: the window in microseconds
     when it is of one length (no months, not by the calendar). `width`: how far from a report, at most, another can be
-    and still matter to it.
+    and still matter to it. `own`: it asks for what the service records about itself, which no other rule ever sees.
     """
 
     id: str
@@ -103,6 +106,7 @@ class Rule:
     length: int | None = field(init=False, repr=False, compare=False)
     width: int = field(init=False, repr=False, compare=False)
     plain: bool = field(init=False, repr=False, compare=False)
+    own: bool = field(init=False, repr=False, compare=False)
     placement: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -117,6 +121,7 @@ class Rule:
             "length": self.window.days * DAY + self.window.microseconds if one_length else None,
             "width": self.window.longest + _PAD,
             "plain": self.weight is None and self.distinct is None,
+            "own": ("source", frozenset({OWN_SOURCE})) in _tests(self.match),
             "placement": _placement(self),
         }
         for name, value in worked_out.items():

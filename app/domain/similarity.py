@@ -16,7 +16,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from app.domain.moment import DAY, Moment, holds, lower_bound, lower_day
-from app.domain.rule import Rule, Scalar, Tests, plain_number
+from app.domain.rule import OWN_SOURCE, Rule, Scalar, Tests, plain_number
 
 Part = Scalar | None
 Key = tuple[Part, ...]
@@ -82,7 +82,7 @@ def place(rule: Rule, facts: Facts) -> Placement | None:
 
 def _placed(rule: Rule, facts: Facts) -> Placement | None:
     values = facts.values
-    if not _passes(rule.tests, values):
+    if not _passes(rule.tests, values) or rule.own is not (values.get("source") == OWN_SOURCE):
         return None
     if rule.alternatives and not any(_passes(tests, values) for tests in rule.alternatives):
         return None

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from app.domain import action, adoption, escalation, near_miss, organisation, review, service, taxonomy, watch
+from app.domain import action, adoption, chase, escalation, near_miss, organisation, review, service, taxonomy, watch
 
 
 class Entry(NamedTuple):
@@ -27,6 +27,9 @@ CATALOGUE: dict[str, Entry] = {
     "near_miss.marked_duplicate": Entry(near_miss.MarkedDuplicate),
     "near_miss.source_added": Entry(near_miss.SourceAdded),
     "near_miss.closed": Entry(near_miss.Closed),
+    "near_miss.reopened": Entry(near_miss.Reopened),
+    "near_miss.details_overdue": Entry(chase.DetailsOverdue),
+    "near_miss.workflow_link_overdue": Entry(chase.WorkflowLinkOverdue),
     "watch.cooldown_ended": Entry(watch.CooldownEnded),
     "watch.cooldown_extended": Entry(watch.CooldownExtended),
     "escalation.raised": Entry(escalation.Raised),
@@ -53,6 +56,7 @@ CATALOGUE: dict[str, Entry] = {
     "escalation.review_begun": Entry(escalation.ReviewBegun),
     "escalation.action_agreed": Entry(escalation.ActionAgreed),
     "escalation.review_overdue": Entry(escalation.ReviewOverdue),
+    "escalation.dismissed_again": Entry(escalation.DismissedAgain),
     "escalation.monitoring_begun": Entry(escalation.MonitoringBegun),
     "escalation.closed": Entry(escalation.Closed),
     "escalation.merged": Entry(escalation.Merged),
@@ -66,6 +70,7 @@ CATALOGUE: dict[str, Entry] = {
     "review.countersigned": Entry(review.Countersigned),
     "review.closed": Entry(review.Closed),
     "review.reopened": Entry(review.Reopened),
+    "review.merged": Entry(review.Merged),
     "action.agreed": Entry(action.Agreed),
     "action.progressed": Entry(action.Progressed),
     "action.completed": Entry(action.Completed),

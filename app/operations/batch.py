@@ -9,10 +9,12 @@ from datetime import datetime
 from types import ModuleType
 from typing import Any
 
-from sqlalchemy import Connection
+import structlog
+from sqlalchemy import Connection, select
 
 from app.database.dialects import postgresql, sqlite
 from app.database.prefetch import Ask, HeadRow, Range, TimerRow, Told
+from app.database.tables import timers
 from app.domain.decider import NotFound, Refused
 from app.domain.moment import to_micros
 from app.events.store import Head, of_command
@@ -20,12 +22,15 @@ from app.events.vault import Vault
 from app.operations import due
 from app.operations.configuration import Configuration, Configurations
 from app.operations.desk import Desk
-from app.operations.job import Answer, Command, Job, Submit
+from app.operations.job import Answer, Command, Due, Job, Submit
 from app.operations.memory import Memory
 from app.operations.reporting import Placed
 from app.operations.show import Reader
+from app.operations.standings import Standings
 from app.operations.submit import keep, read_ahead, replayed, submit
 from app.projections.rows import Rows
+
+log = structlog.get_logger(__name__)
 
 
 class Batches:
@@ -35,11 +40,18 @@ class Batches:
         self.dialect: ModuleType = sqlite if dialect == "sqlite" else postgresql
         self.vault = vault
         self.configurations = configurations
+        self.standings = Standings()
 
     def forget(self) -> None:
         """After a rollback nothing remembered can be trusted."""
         self.vault.forget()
         self.configurations.forget()
+        self.standings.forget()
+
+
+AT_ONCE = 100
+"""Due timers that are read together; so many of them go first, ten times over, before a command waits no longer."""
+_ROUNDS = 10
 
 
 @dataclass(slots=True)
@@ -75,6 +87,8 @@ class Batch:
                 place = self._places.get(job.organisation)
                 if place is not None and place.desk.has_appended(job.cause):
                     raise RuntimeError("A command was refused after it had appended events.") from refusal
+                if place is not None:
+                    place.is_stale = True  # What was due may have run before the refusal.
                 answers.append(refusal)
         self._rows.finish([place.desk.head.values() for place in self._places.values()], commit=commit)
         return answers
@@ -84,13 +98,13 @@ class Batch:
         # Readers of other threads renew what is remembered: what was read ahead by is kept, to be told from it.
         known = {one: self._batches.configurations.remembered(one) for one in organisations}
         ask, placed = self._ahead(jobs, known)
-        heads, timers, told = self._batches.dialect.begin_batch(
+        heads, due_timers, told = self._batches.dialect.begin_batch(
             self._connection, organisations, to_micros(self._now), ask
         )
         for head in heads:
             self._open_desk(head, told, known[head.organisation])
         self._learn(organisations, ask, told, placed)
-        self._fire(timers)
+        self._fire(due_timers, {job.organisation for job in jobs if not isinstance(job, Due)})
 
     def _open_desk(self, row: HeadRow, told: Told, known: tuple[int, Configuration] | None) -> None:
         batches, organisation = self._batches, row.organisation
@@ -104,6 +118,7 @@ class Batch:
             configuration,
             batches.vault.pepper(self._connection, organisation),
             Memory(organisation, self._rows, batches.dialect),
+            batches.standings,
         )
         place = Place(desk, told)
         place.is_stale = known is None or known[0] != row.configured_at
@@ -126,6 +141,8 @@ class Batch:
                     known = settled[job.organisation]
                     if known is not None:
                         placed[job.near_miss_id] = read_ahead(job, known[1], ask)
+                case Due():
+                    pass
         ask.ranges = _joined(ask.ranges)
         vault = self._batches.vault
         ask.tokens = [one for one in dict.fromkeys(ask.tokens) if not vault.knows(*one)]
@@ -150,16 +167,46 @@ class Batch:
         self._learn([organisation], ask, told, placed)
         place.is_stale = False
 
-    def _fire(self, timers: Sequence[TimerRow]) -> None:
-        for timer in timers:
-            place = self._places[timer.organisation]
+    def _fire(self, due_timers: Sequence[TimerRow], organisations: set[str]) -> None:
+        """What is due goes before the commands of these organisations; a worker's asking fires its own timer only."""
+        chosen = (
+            select(timers.c.organisation, timers.c.kind, timers.c.subject, timers.c.due_at)
+            .where(timers.c.organisation.in_(organisations), timers.c.due_at <= to_micros(self._now))
+            .order_by(timers.c.due_at, timers.c.kind, timers.c.subject)
+            .limit(AT_ONCE)
+        )
+        found = due_timers if organisations else ()
+        for _ in range(_ROUNDS):
+            for timer in found:
+                if timer.organisation in organisations:
+                    self._fire_first(timer)
+            if len(found) < AT_ONCE:
+                return
+            found = [TimerRow(*row) for row in self._rows.execute(chosen)]
+
+    def _fire_first(self, timer: TimerRow) -> None:
+        try:
+            self._fire_one(timer)
+        except Refused as refusal:  # Nothing of it is done, and it is nobody's fault who commands something else.
+            log.error("timer.refused", **timer._asdict(), detail=refusal.detail)
+
+    def _fire_one(self, timer: TimerRow) -> None:
+        place = self._places[timer.organisation]
+        place.is_stale, before = True, place.desk.head.position
+        try:
             due.fire(place.desk, timer)
-            place.is_stale = True
+        except Refused as refusal:
+            if place.desk.head.position > before:
+                raise RuntimeError("A timer was refused after it had appended events.") from refusal
+            raise
 
     def _carry_out(self, job: Job, rest: Sequence[Job]) -> Answer:
         place = self._places.get(job.organisation)
         if place is None:
             raise NotFound("There is no such organisation.")
+        if isinstance(job, Due):
+            self._fire_one(job.timer)
+            return Answer(200, {})
         if self._again and (done := of_command(place.desk.connection, job.organisation, job.command_id)) is not None:
             return self._answer_again(place.desk, job, done[1])
         desk = place.desk
@@ -191,7 +238,7 @@ class Batch:
         return Answer(job.status, _shown(desk, job, None))
 
     @staticmethod
-    def _answer_again(desk: Desk, job: Job, last_sequence: int) -> Answer:
+    def _answer_again(desk: Desk, job: Command | Submit, last_sequence: int) -> Answer:
         reader = Reader(desk.connection, desk.vault, desk.organisation, last_sequence)
         match job:
             case Submit():

@@ -103,6 +103,17 @@ def load(connection: Connection, organisation: str, up_to: int | None = None) ->
     )
 
 
+def policy_at(connection: Connection, organisation: str, version: int) -> Policy | None:
+    """A version of the policy that was in force once, or is; None when there never was one of that number."""
+    if version == adoption.INITIAL.version:
+        return adoption.INITIAL
+    for envelope in read_stream(connection, organisation, POLICY_STREAM):
+        adopted = decode(envelope)
+        if adopted.policy_version == version:
+            return adoption.evolve(adoption.INITIAL, adopted)
+    return None
+
+
 def _tables(policy: Policy) -> dict[str, tuple[Hours, ...]]:
     return {
         service_id: tuple(

@@ -20,6 +20,7 @@ from app.events.store import Cause, Draft, Head, read_stream
 from app.events.vault import Vault
 from app.operations.configuration import Configuration, Configurations
 from app.operations.memory import Memory
+from app.operations.standings import Standings
 from app.projections.context import Context
 from app.projections.inline import project
 from app.projections.rows import Rows
@@ -39,6 +40,7 @@ class Desk:
     configuration: Configuration
     pepper: bytes
     memory: Memory
+    standings: Standings
     context: Context = field(init=False)
     _appended: dict[str, int] = field(default_factory=dict[str, int])
 

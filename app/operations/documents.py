@@ -6,8 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from app.domain.action import Agreed
-from app.domain.escalation import OPEN, Escalation, Raised, Status
+from app.domain.escalation import OPEN, Deadline, Escalation, Raised, Status
 from app.domain.moment import format_instant
 from app.domain.near_miss import (
     Corrected,
@@ -18,7 +17,8 @@ from app.domain.near_miss import (
 from app.domain.report import (
     Check,
 )
-from app.domain.review import Review, Stage
+from app.domain.review import Review, Stage, prompts
+from app.domain.review_causes import suggested_causes
 from app.domain.sealed import Reference, SealedText
 from app.events.codec import values_of
 from app.events.envelope import Told, instant
@@ -69,8 +69,8 @@ def near_miss_document(
         document["workflow_link"] = clear(state.workflow_link, opened)
     if state.awaiting:
         document["awaiting"] = list(state.awaiting)
-    if state.unregistered_service:
-        document["flags"] = ["unregistered_service"]
+    if flags := _flags(state):
+        document["flags"] = flags
     if state.duplicate_of is not None:
         document["duplicate_of"] = state.duplicate_of
     if state.other_sources:
@@ -82,8 +82,14 @@ def near_miss_document(
                 "review_id": state.closed_by_review,
             }
         )
+    document["next_deadlines"] = [{"kind": one.kind, "due_at": format_instant(one.due_at)} for one in state.owed]
     document["revisions"] = [_revision(one, opened) for one in told if isinstance(one.event, _REVISING)]
     return document
+
+
+def _flags(state: NearMiss) -> list[str]:
+    flags = ["unregistered_service"] if state.unregistered_service else []
+    return [*flags, "overdue"] if any(one.times for one in state.owed) else flags
 
 
 def check_document(check: Check) -> dict[str, Any]:
@@ -165,9 +171,15 @@ def keys_in(value: Any) -> Iterable[str]:
 
 
 def escalation_document(
-    escalation_id: str, state: Escalation, told: Sequence[Told[Any]], times: Mapping[str, tuple[int, int]]
+    escalation_id: str,
+    state: Escalation,
+    told: Sequence[Told[Any]],
+    times: Mapping[str, tuple[int, int]],
+    names: Mapping[str, str],
 ) -> dict[str, Any]:
-    """An escalation of the API contract. `times`: event time and sequence of its near misses, for their order."""
+    """An escalation of the API contract. `times`: event time and sequence of its near misses, for their order;
+    `names`: persons, told from the tokens that stand for them.
+    """
     raised: Raised = told[0].event
     members = sorted(state.members.items(), key=lambda member: times.get(member[0], (0, 0)))
     return _without_none(
@@ -175,7 +187,7 @@ def escalation_document(
             "id": escalation_id,
             "sequence": told[0].envelope.sequence,
             "rule_id": raised.rule_id,
-            "policy_version": raised.policy_version,
+            "policy_version": state.policy_version,
             "key": dict(raised.key),
             "service_id": raised.service_id,
             "threshold": raised.threshold,
@@ -183,7 +195,8 @@ def escalation_document(
             "status": state.status.value,
             "level": state.level,
             "epoch": state.epoch,
-            "owner": state.acknowledged_by[-1] if state.acknowledged_by else None,
+            "owner": names.get(state.owner, state.owner) if state.owner else None,
+            "contacts": [names.get(one, one) for one in state.contacts],
             "raised_at": instant(told[0].envelope.recorded_at),
             "crossed_at": format_instant(raised.crossed_at),
             "detected_late": raised.detected_late,
@@ -193,21 +206,35 @@ def escalation_document(
             "review_id": raised.review_id,
             "previous_episode_id": raised.previous_episode_id,
             "closed_as": state.closed_as,
-            "next_deadlines": [],
+            "snoozed_until": format_instant(state.snoozed_until) if state.snoozed_until else None,
+            "merged_into": state.merged_into,
+            "next_deadlines": [_deadline(one) for one in state.deadlines],
             "version": len(told),
         }
     )
+
+
+def _deadline(deadline: Deadline) -> dict[str, Any]:
+    document: dict[str, Any] = {"kind": deadline.kind, "due_at": format_instant(deadline.due_at)}
+    return document if deadline.level is None else {**document, "level": deadline.level}
 
 
 def review_document(
     review_id: str,
     state: Review,
     told: Sequence[Told[Any]],
-    actions: Mapping[str, Sequence[Told[Any]]],
+    actions: Sequence[Mapping[str, Any]],
+    factors: Mapping[str, Sequence[str]],
+    names: Mapping[str, str],
     opened: Open,
 ) -> dict[str, Any]:
-    """A manager review: its findings, its actions, and how it was closed."""
+    """A manager review: its findings, how it was closed, and `actions`, as they are shown.
+
+    `factors`: contributing factors of each member; `names`: persons, told from the tokens that stand for them.
+    """
     closed = next((one.event for one in reversed(told) if one.envelope.type == "review.closed"), None)
+    signed = state.countersignature
+    is_open = state.stage in (Stage.OPEN, Stage.UNDER_REVIEW)
     return _without_none(
         {
             "id": review_id,
@@ -218,22 +245,36 @@ def review_document(
             "causes": clear(state.causes.causes, opened) if state.causes else [],
             "system_risk": clear(state.system_risk, opened),
             "safeguarding": clear(state.safeguarding, opened),
-            "actions": [_action_document(one, actions[one], opened) for one in state.actions if one in actions],
-            "countersignature": clear(state.countersignature, opened),
+            "actions": list(actions),
+            "countersignature": {**clear(signed, opened), "by": names.get(signed.by, signed.by)} if signed else None,
             "closure": clear(closed, opened) if state.stage is Stage.CLOSED else None,
+            "prompts": [prompt._asdict() for prompt in prompts(state)] if is_open else None,
+            "suggested_causes": [
+                {"code": one.code, "count": one.count, "near_miss_ids": list(one.near_miss_ids)}
+                for one in suggested_causes(factors)
+            ],
+            "reopened": _reopened([one for one in told if one.envelope.type == "review.reopened"], names, opened),
+            "merged_into": state.merged_into,
             "version": len(told),
         }
     )
 
 
+def _reopened(told: Sequence[Told[Any]], names: Mapping[str, str], opened: Open) -> dict[str, Any] | None:
+    if not told:
+        return None
+    envelope, last = told[-1].envelope, told[-1].event
+    return {
+        "times": len(told),
+        "reason": opened(last.reason),
+        "by": names.get(envelope.actor, envelope.actor),
+        "at": instant(envelope.recorded_at),
+    }
+
+
 def is_open(status: str) -> bool:
     """Whether an escalation of this status still asks for somebody."""
     return Status(status) in OPEN
-
-
-def _action_document(action_id: str, told: Sequence[Told[Any]], opened: Open) -> dict[str, Any]:
-    agreed: Agreed = told[0].event
-    return {"id": action_id, **clear(agreed, opened), "version": len(told)}
 
 
 def _source_document(added: SourceAdded) -> dict[str, Any]:

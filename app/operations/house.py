@@ -72,9 +72,9 @@ class House:
         """Let the writer work."""
         self.writer.start()
 
-    def close(self) -> None:
-        """Finish what is being written, then let go of the database."""
-        self.writer.stop()
+    def close(self, patience: float = 10.0) -> None:
+        """Finish what is being written, within so many seconds, then let go of the database."""
+        self.writer.stop(patience)
         self.database.close()
 
     def ask(self, job: Job, patience: float = 60.0) -> Answer:

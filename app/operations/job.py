@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from app.database.prefetch import CommandKey
+from app.database.prefetch import CommandKey, TimerRow
 from app.domain.decider import Refused
 from app.events.store import Cause
 
@@ -114,4 +114,19 @@ class Submit:
         return Cause(self.command_id, self.actor.name)
 
 
-Job = Command | Submit
+@dataclass(slots=True)
+class Due:
+    """A timer asks. What follows from it has an id of its own, which hangs on what is due, not on who asks."""
+
+    organisation: str
+    command_id: str
+    actor: Actor
+    timer: TimerRow
+
+    @property
+    def cause(self) -> Cause:
+        """Who asks, by which command."""
+        return Cause(self.command_id, self.actor.name)
+
+
+Job = Command | Submit | Due

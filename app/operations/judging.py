@@ -1,19 +1,23 @@
 """From what the rules say of one change to the events that say it: the check, and what becomes of escalations."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid5
 
-from app.domain import escalation, judgement, review
+from app.domain import escalation, judgement, near_miss, review
 from app.domain.escalation import Escalation, Member
+from app.domain.gravity import gravity
 from app.domain.moment import DAY, from_micros
 from app.domain.policy import Policy
 from app.domain.report import (
     Check,
     RuleChecked,
 )
-from app.domain.similarity import key_text
-from app.events.store import Draft
-from app.operations.memory import Memory
+from app.domain.similarity import Facts, Value, key_text
+from app.events.codec import decode
+from app.events.store import Draft, read_streams
+from app.operations.asking import reach_of, terms_in
+from app.operations.desk import Desk
 
 MOST_MATCHED = 1000
 """Ids of similar records that a check keeps, the newest; `count` is exact all the same."""
@@ -44,27 +48,47 @@ def check_of(found: judgement.Judgement, policy: Policy, now: int) -> Check:
 
 
 def drafts_of(
-    effects: Sequence[judgement.Effect], memory: Memory, policy: Policy, command_id: str, now: int
+    desk: Desk, effects: Sequence[judgement.Effect], command_id: str, changed: Facts | None = None
 ) -> list[Draft]:
-    """The events that the effects make, stream by stream; the memory is told of them."""
+    """The events that the effects make, stream by stream; the memory is told of them.
+
+    `changed`: the near miss that was judged, as it will be; the ledger does not show it yet.
+    """
+    memory = desk.memory
     drafts: list[Draft] = []
     grown: dict[str, tuple[Escalation, list[escalation.Event]]] = {}
     for effect in effects:
         match effect:
             case judgement.Raise() | judgement.RaiseHistorical():
-                drafts += _raise(effect, memory, policy, command_id, now)
+                drafts += _raise(effect, desk, command_id, changed)
             case _:
-                state, events = grown.get(effect.escalation_id) or (memory.state(effect.escalation_id)[0], [])
-                for command in _commands(effect, state):
-                    decided = escalation.decide(command, state, from_micros(now))
+                known = grown.get(effect.escalation_id)
+                state, events = known or (_standing(desk, effect.escalation_id), [])
+                for command in _commands(effect, state, desk, changed):
+                    decided = escalation.decide(command, state, from_micros(desk.micros))
                     for event in decided:
                         state = escalation.evolve(state, event)
                     events += decided
                 grown[effect.escalation_id] = (state, events)
-    for escalation_id, (_, events) in grown.items():
+    for escalation_id, (state, events) in grown.items():
         if events:
-            drafts.append(Draft(f"escalation/{escalation_id}", memory.state(escalation_id)[1], events))
+            drafts.append(Draft(f"escalation/{escalation_id}", memory.version(escalation_id), events))
             memory.grew(escalation_id, events)
+            desk.standings.keep(desk.organisation, escalation_id, memory.version(escalation_id), state)
+    return drafts
+
+
+def alarm_again(desk: Desk, changed: Facts, escalation_ids: Iterable[str]) -> list[Draft]:
+    """The events of escalations in which a near miss stands that turned out to be graver than it was said to be."""
+    drafts: list[Draft] = []
+    for escalation_id in escalation_ids:
+        stream = f"escalation/{escalation_id}"
+        state, version = desk.fold(stream, escalation.UNRAISED, escalation.evolve)
+        kind = state.members.get(changed.near_miss_id, "withdrawn")
+        if kind == "withdrawn" or state.rest is not None:
+            continue
+        decided = escalation.decide(_attach(changed.near_miss_id, kind, state, desk, changed), state, desk.now)
+        drafts.append(Draft(stream, version, decided))
     return drafts
 
 
@@ -82,17 +106,25 @@ def duration(micros: int) -> str:
     return f"P{days}D" if days else f"PT{seconds}S"
 
 
+def _standing(desk: Desk, escalation_id: str) -> Escalation:
+    """The escalation at the version that the memory knows."""
+    version = desk.memory.version(escalation_id)
+    known = desk.standings.at(desk.organisation, escalation_id, version)
+    if known is None:
+        known, _ = desk.fold(f"escalation/{escalation_id}", escalation.UNRAISED, escalation.evolve)
+    return known
+
+
 def _raise(
-    effect: judgement.Raise | judgement.RaiseHistorical, memory: Memory, policy: Policy, command_id: str, now: int
+    effect: judgement.Raise | judgement.RaiseHistorical, desk: Desk, command_id: str, changed: Facts | None
 ) -> Iterable[Draft]:
+    policy, memory, now = desk.configuration.policy, desk.memory, from_micros(desk.micros)
     rule = policy.rule(effect.rule_id)
     assert rule is not None
     text = key_text(tuple(value for _, value in effect.key))
     escalation_id = escalation_id_of(command_id, effect.rule_id, text)
-    historical = isinstance(effect, judgement.RaiseHistorical)
-    review_id = None if historical else escalation_id.replace("esc_", "rev_")
     service_id = dict(effect.key).get("service_id")
-    command = escalation.Raise(
+    crossing = escalation.Raise(
         effect.rule_id,
         effect.policy_version,
         effect.key,
@@ -102,31 +134,39 @@ def _raise(
         tuple(Member(near_miss_id, "member") for near_miss_id in effect.members),
         from_micros(effect.crossed_at),
         service_id if isinstance(service_id, str) else None,
-        review_id,
-        None if isinstance(effect, judgement.RaiseHistorical) else effect.previous_episode_id,
-        False if isinstance(effect, judgement.RaiseHistorical) else effect.detected_late,
-        None if isinstance(effect, judgement.RaiseHistorical) else duration(effect.delay),
-        historical,
     )
-    at = from_micros(now)
-    raised = escalation.decide(command, escalation.UNRAISED, at)
-    yield Draft(f"escalation/{escalation_id}", 0, raised)
-    if review_id is None:
+    if isinstance(effect, judgement.RaiseHistorical):
+        raised = escalation.decide(replace(crossing, historical=True), escalation.UNRAISED, now)
         memory.raised_historical(effect.rule_id, text, escalation_id, effect.members)
-    else:
-        memory.raised(effect.rule_id, text, escalation_id, effect.members)
-        opened = review.decide(review.Open(escalation_id), review.UNOPENED, at)
-        yield Draft(f"review/{review_id}", 0, opened)
+        yield Draft(f"escalation/{escalation_id}", 0, raised)
+        return
+    review_id = escalation_id.replace("esc_", "rev_")
+    command = replace(
+        crossing,
+        review_id=review_id,
+        previous_episode_id=effect.previous_episode_id,
+        detected_late=effect.detected_late,
+        detection_delay=duration(effect.delay),
+        terms=terms_in(desk, rule, policy),
+        gravity=max(_gravities(desk, effect.members, changed).values(), default=0) or None,
+        reach=reach_of(desk, crossing.service_id),
+    )
+    raised = escalation.decide(command, escalation.UNRAISED, now)
+    memory.raised(effect.rule_id, text, escalation_id, effect.members, len(raised))
+    yield Draft(f"escalation/{escalation_id}", 0, raised)
+    yield Draft(f"review/{review_id}", 0, review.decide(review.Open(escalation_id), review.UNOPENED, now))
 
 
-def _commands(effect: judgement.Effect, state: Escalation) -> Iterable[escalation.Command]:
+def _commands(
+    effect: judgement.Effect, state: Escalation, desk: Desk, changed: Facts | None
+) -> Iterable[escalation.Command]:
     match effect:
         case judgement.Attach(near_miss_ids=ids, kind=kind):
             for near_miss_id in ids:
                 if kind == "related" and state.members.get(near_miss_id) == "member":
                     yield escalation.Demote(near_miss_id)
                 else:
-                    yield escalation.Attach(near_miss_id, kind)
+                    yield _attach(near_miss_id, kind, state, desk, changed)
         case judgement.AttachHistorical(near_miss_ids=ids):
             yield from (escalation.Attach(near_miss_id, "member") for near_miss_id in ids)
         case judgement.Detach(near_miss_id=near_miss_id):
@@ -137,3 +177,38 @@ def _commands(effect: judgement.Effect, state: Escalation) -> Iterable[escalatio
             yield escalation.RegainSupport()
         case judgement.Raise() | judgement.RaiseHistorical():
             raise AssertionError("a raise has no former state")
+
+
+def _attach(
+    near_miss_id: str, kind: escalation.MemberKind, state: Escalation, desk: Desk, changed: Facts | None
+) -> escalation.Attach:
+    """Harm that was done is always told; what could have been harm, when it is graver than all that was known."""
+    weight = _gravities(desk, (near_miss_id,), changed)[near_miss_id]
+    is_harm = changed is not None and changed.near_miss_id == near_miss_id and _is_harm(changed.values)
+    return escalation.Attach(near_miss_id, kind, is_harm or weight > state.gravity, weight)
+
+
+def _is_harm(values: Mapping[str, Value]) -> bool:
+    return values.get("classification") == "harm_incident"
+
+
+def _gravities(desk: Desk, ids: Sequence[str], changed: Facts | None) -> dict[str, int]:
+    """How grave each near miss is: the one that is being changed as it will be, the others as they stand."""
+    weights: dict[str, int] = {}
+    if changed is not None and changed.near_miss_id in ids:
+        values = changed.values
+        weights[changed.near_miss_id] = gravity(str(values.get("classification")), _text(values.get("potential_harm")))
+    others = [f"near_miss/{one}" for one in ids if one not in weights]
+    if others:
+        for stream, envelopes in read_streams(desk.connection, desk.organisation, others).items():
+            state = near_miss.UNRECORDED
+            for envelope in envelopes:
+                state = near_miss.evolve(state, decode(envelope))
+            assert state.report is not None
+            near_miss_id = stream.removeprefix("near_miss/")
+            weights[near_miss_id] = gravity(state.report.classification, state.report.potential_harm)
+    return weights
+
+
+def _text(value: Value | None) -> str | None:
+    return value if isinstance(value, str) else None

@@ -14,7 +14,7 @@ from sqlalchemy import and_, func, select
 from app.database.prefetch import Ask, EntryRow, EpisodeRow, Range
 from app.database.tables import FOR_EVER, escalation_members, escalations, events, window_entries
 from app.domain import escalation
-from app.domain.escalation import Escalation, Standing, Status
+from app.domain.escalation import Standing
 from app.domain.judgement import Closed, Episode
 from app.domain.moment import Moment
 from app.domain.rule import Rule
@@ -134,13 +134,9 @@ class Memory:
         for text, entries in found.items():
             yield key_of(text), entries
 
-    def state(self, escalation_id: str) -> tuple[Escalation, int]:
-        """An episode that the rules were told of, as they know it, and the version of its stream."""
-        known = self._episodes[escalation_id]
-        supported = known.episode is None or bool(known.episode.supported)
-        rest = None if known.episode is not None else Status.HISTORICAL
-        state = Escalation(rest=rest, members=dict(known.members), support_below_threshold=not supported)
-        return state, self._versions[escalation_id]
+    def version(self, escalation_id: str) -> int:
+        """The version of the stream of an episode that the rules were told of."""
+        return self._versions[escalation_id]
 
     # What changes
 
@@ -150,13 +146,13 @@ class Memory:
         if known is not None and placement.kind == "counted":
             insort(known.entries, placement.entry, key=event_time)
 
-    def raised(self, rule_id: str, text: str, escalation_id: str, members: Iterable[str]) -> None:
-        """An escalation was opened for a key, with one event."""
+    def raised(self, rule_id: str, text: str, escalation_id: str, members: Iterable[str], version: int) -> None:
+        """An escalation was opened for a key, with so many events."""
         known = self._known.setdefault((rule_id, text), Known(0, 0, [], {}, None))
-        known.episode = EpisodeRow(self._organisation, rule_id, text, escalation_id, True, True, None, None, 1)
+        known.episode = EpisodeRow(self._organisation, rule_id, text, escalation_id, True, True, None, None, version)
         known.members = dict.fromkeys(members, "member")
         self._episodes[escalation_id] = known
-        self._versions[escalation_id] = 1
+        self._versions[escalation_id] = version
 
     def raised_historical(self, rule_id: str, text: str, escalation_id: str, members: Iterable[str]) -> None:
         """A crossing was found in imported history, with one event."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.gravity import gravity
 from app.domain.near_miss import (
     NearMiss,
 )
@@ -19,10 +20,11 @@ from app.domain.report import (
 )
 from app.domain.sealed import SealedText
 from app.events.store import Cause, Draft
+from app.operations import chasing
 from app.operations.desk import Desk
 from app.operations.documents import clear
 from app.operations.job import PreconditionFailed
-from app.operations.judging import check_of, drafts_of
+from app.operations.judging import alarm_again, check_of, drafts_of
 from app.operations.reporting import PERSONAL, Sealer, awaited, link_of, place_document, report_of
 from app.operations.show import Reader
 from app.projections.facts import facts_of
@@ -65,16 +67,20 @@ class Record:
 
 
 def load(desk: Desk, near_miss_id: str, if_match: int | None = None) -> Record:
-    """The near miss, or `NotFound`; `PreconditionFailed` when it is not at the version that was named."""
+    """The near miss with all answered that is due, or `NotFound`; `PreconditionFailed` when it is at another version
+    than the one that was named.
+    """
     told = desk.read(f"near_miss/{near_miss_id}")
     if not told:
         raise NotFound(NO_SUCH_NEAR_MISS)
-    if if_match is not None and if_match != len(told):
-        raise PreconditionFailed("It has changed since: read it again and repeat the request with its new ETag.")
-    state = near_miss.UNRECORDED
+    state, version = near_miss.UNRECORDED, len(told)
     for one in told:
         state = near_miss.evolve(state, one.event)
-    return Record(desk, near_miss_id, state, len(told), told[0].envelope.sequence, Sealer(desk, text_key(state)))
+    while chasing.is_due(desk, state):
+        state, version = chasing.run_due(desk, near_miss_id, state, version)
+    if if_match is not None and if_match != version:
+        raise PreconditionFailed("It has changed since: read it again and repeat the request with its new ETag.")
+    return Record(desk, near_miss_id, state, version, told[0].envelope.sequence, Sealer(desk, text_key(state)))
 
 
 def correct(desk: Desk, cause: Cause, record: Record, reason: str, changes: Mapping[str, Any]) -> None:
@@ -110,7 +116,7 @@ def complete_details(desk: Desk, cause: Cause, record: Record, details: Mapping[
 
 def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) -> None:
     """Tie the near miss to the stage of work that allowed it (S7 to S9)."""
-    check_link(record, document)
+    check_link(record, document, cause)
     if _says(record, document):
         return  # Saying the same again is not an error.
     made = link_of(document, record.sealer)
@@ -118,8 +124,9 @@ def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) 
     _judged(desk, cause, record, after, lambda check: near_miss.Linked(made, check))
 
 
-def check_link(record: Record, document: Mapping[str, Any]) -> None:
-    """Refuse stages that the record's incident type does not have."""
+def check_link(record: Record, document: Mapping[str, Any], cause: Cause | None = None) -> None:
+    """Refuse stages that the record's incident type does not have, and whoever is not to say what allowed it (S20)."""
+    near_miss.must_be_above(record.state, cause.actor if cause is not None else "")
     faults = taxonomy_check.link_faults(
         record.desk.configuration.taxonomy,
         record.report.incident_type,
@@ -234,14 +241,25 @@ def _judged(
     after_facts = facts_of(record.near_miss_id, record.sequence, after) if after is not None else None
     judgement = judge(settled.policy, desk.memory, before_facts, after_facts, now, settled.zone)
     check = check_of(judgement, settled.policy, now)
-    decided = near_miss.decide(near_miss.Revise(revision(check)), record.state, desk.now)
+    decided = near_miss.decide(near_miss.Revise(revision(check), cause.actor), record.state, desk.now)
     if not decided:
         return
     occurred_at = after_facts.moment.at if after_facts is not None else None
     drafts = [Draft(record.stream, record.version, decided, occurred_at)]
-    drafts += drafts_of(judgement.effects, desk.memory, settled.policy, cause.command_id, now)
+    drafts += drafts_of(desk, judgement.effects, cause.command_id, after_facts)
+    told = {draft.stream for draft in drafts}
+    if after_facts is not None and after is not None and _is_graver(record.report, after.report):
+        standing_in = Reader(desk.connection, desk.vault, desk.organisation).standing_in(record.near_miss_id)
+        ids = [one for one, is_open in standing_in if is_open and f"escalation/{one}" not in told]
+        drafts += alarm_again(desk, after_facts, ids)
     desk.append(cause, drafts)
     desk.memory.forget()
+
+
+def _is_graver(before: Report, after: Report | None) -> bool:
+    if after is None:
+        return False
+    return gravity(after.classification, after.potential_harm) > gravity(before.classification, before.potential_harm)
 
 
 def _no_check(record: Record) -> Check:

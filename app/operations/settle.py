@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain import adoption, patterns, service, taxonomy
+from app.domain.decider import Invalid
 from app.events.store import Cause, Draft
+from app.operations.calendars import faults_of
 from app.operations.configuration import POLICY_STREAM, TAXONOMY_STREAM
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
@@ -14,18 +16,23 @@ STALE = "It has changed since: read it again and repeat the request with its new
 
 
 def adopt_policy(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match: int | None) -> None:
-    """Put a policy in force; what its rules find in (now − W, now] is raised in the same transaction."""
+    """Put a policy in force; what its rules find in (now − W, now] is raised in the same transaction.
+
+    Raises `Invalid`, as well for a country whose public holidays nobody knows.
+    """
     settled = desk.configuration
     if if_match is not None and if_match != settled.policy.version:
         raise PreconditionFailed(STALE)
     adopted = adoption.decide(adoption.Adopt(document), settled.policy)
     if not adopted:
         return
+    if faults := faults_of(adoption.evolve(settled.policy, adopted[0]).working_time):
+        raise Invalid(*faults)
     desk.append(cause, [Draft(POLICY_STREAM, settled.policy_events, adopted)])
     desk.memory.forget()
     policy, now = desk.configuration.policy, desk.micros
     raises = patterns.adopt(policy, desk.memory, now, desk.configuration.zone)
-    desk.append(cause, drafts_of(raises, desk.memory, policy, cause.command_id, now))
+    desk.append(cause, drafts_of(desk, raises, cause.command_id))
 
 
 def extend_taxonomy(desk: Desk, cause: Cause, command: taxonomy.Extend, if_match: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What readers are shown of a near miss, an escalation and a review: folded from the ledger, as known at a sequence.
+"""What readers are shown of near misses, escalations, reviews and actions: folded from the ledger, as of a sequence.
 
 The answer to a command and every later replay of it are made by the same functions, so they are the same.
 """
@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, select
 
-from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
+from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses, subjects
 from app.domain import escalation, near_miss, review
+from app.domain.sealed import Reference
 from app.events.codec import told as decoded
 from app.events.envelope import Told, instant
 from app.events.store import read_streams
 from app.events.vault import Opener, Vault
+from app.operations.action_document import action_document
 from app.operations.documents import clear, escalation_document, keys_in, near_miss_document, review_document
 
 S = TypeVar("S")
@@ -60,15 +62,58 @@ class Reader:
         streams = self._streams("escalation", ids)
         states = {one: _fold(told, escalation.UNRAISED, escalation.evolve) for one, told in streams.items()}
         times = self._event_times({member for state in states.values() for member in state.members})
-        return [escalation_document(one, states[one], streams[one], times) for one in ids if one in streams]
+        names = self.names({one for state in states.values() for one in (*state.acknowledged_by, *state.contacts)})
+        return [escalation_document(one, states[one], streams[one], times, names) for one in ids if one in streams]
 
     def reviews(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The reviews of these ids that exist, in the order asked."""
         streams = self._streams("review", ids)
         states = {one: _fold(told, review.UNOPENED, review.evolve) for one, told in streams.items()}
         actions = self._streams("action", [one for state in states.values() for one in state.actions])
+        factors = self._factors({told[0].event.escalation_id for told in streams.values()})
+        names = self.names({one.envelope.actor for told in streams.values() for one in told})
         opener = self.opener([*streams.values(), *actions.values()])
-        return [review_document(one, states[one], streams[one], actions, opener) for one in ids if one in streams]
+        shown: list[dict[str, Any]] = []
+        for review_id in ids:
+            if (told := streams.get(review_id)) is None:
+                continue
+            state, escalation_id = states[review_id], told[0].event.escalation_id
+            agreed = [
+                action_document(one, actions[one], escalation_id, opener) for one in state.actions if one in actions
+            ]
+            shown.append(review_document(review_id, state, told, agreed, factors[escalation_id], names, opener))
+        return shown
+
+    def actions(self, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The actions of these ids that exist, in the order asked."""
+        streams = self._streams("action", ids)
+        reviews = self._streams("review", [told[0].event.review_id for told in streams.values()])
+        opener = self.opener(streams.values())
+        shown: list[dict[str, Any]] = []
+        for action_id in ids:
+            if (told := streams.get(action_id)) is None:
+                continue
+            opened: review.Opened = reviews[told[0].event.review_id][0].event
+            shown.append(action_document(action_id, told, opened.escalation_id, opener))
+        return shown
+
+    def names(self, actors: Iterable[str]) -> dict[str, str]:
+        """Who acted, or is asked, under the reference that the organisation knows them by: `staff/<token>` → it.
+
+        Whoever was erased, or is no person, is not in it.
+        """
+        tokens = sorted({one.removeprefix("staff/") for one in actors if one.startswith("staff/")})
+        subject = subjects.c
+        found: dict[str, Reference] = {}
+        for start in range(0, len(tokens), 500):
+            chosen = select(subject.token, subject.key_id, subject.sealed).where(
+                subject.organisation == self.organisation, subject.token.in_(tokens[start : start + 500])
+            )
+            for row in self.connection.execute(chosen):
+                found[f"staff/{row.token}"] = Reference(row.sealed, row.key_id, row.token)
+        opener = self.opener_of(found.values())
+        opened = {actor: opener(reference) for actor, reference in found.items()}
+        return {actor: ref for actor, ref in opened.items() if isinstance(ref, str)}
 
     def standing_in(self, near_miss_id: str) -> list[tuple[str, bool]]:
         """The escalations that hold a near miss, and whether each is open."""
@@ -132,6 +177,18 @@ class Reader:
                     is_open = row.closed_sequence is None or row.closed_sequence > self.as_of
                 found.setdefault(row.near_miss_id, []).append((row.escalation_id, is_open))
         return found
+
+    def _factors(self, escalation_ids: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
+        """Escalation → member → the contributing factors that it names."""
+        streams = self._streams("escalation", list(escalation_ids))
+        states = {one: _fold(told, escalation.UNRAISED, escalation.evolve) for one, told in streams.items()}
+        members = {one: [it for it, kind in state.members.items() if kind == "member"] for one, state in states.items()}
+        told = self._streams("near_miss", list({it for them in members.values() for it in them}))
+        records = {one: _fold(events, near_miss.UNRECORDED, near_miss.evolve) for one, events in told.items()}
+        reports = {one: record.report for one, record in records.items() if record.report is not None and record.counts}
+        return {
+            one: {it: reports[it].contributing_factors for it in them if it in reports} for one, them in members.items()
+        }
 
     def _event_times(self, ids: set[str]) -> dict[str, tuple[int, int]]:
         chosen = select(near_misses.c.near_miss_id, near_misses.c.occurred_at, near_misses.c.sequence)

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.database.prefetch import Ask, Range, SourceKey, Told
 from app.database.tables import commands
 from app.domain import near_miss, taxonomy_check
-from app.domain.decider import Invalid
-from app.domain.judgement import Attach, Raise
-from app.domain.moment import to_micros
+from app.domain.decider import Fault, Invalid
+from app.domain.judgement import Attach, Judgement, Raise
+from app.domain.moment import from_micros, to_micros
 from app.domain.near_miss import (
     Recorded,
 )
@@ -17,8 +17,11 @@ from app.domain.patterns import judge
 from app.domain.report import (
     Source,
 )
+from app.domain.rule import OWN_SOURCE
 from app.domain.similarity import place, reach
+from app.domain.working_time import elapsed_deadline
 from app.events.canonical import canonical
+from app.events.envelope import Told as Written
 from app.events.sealing import fingerprint, token
 from app.events.store import Draft
 from app.operations.configuration import Configuration
@@ -29,6 +32,14 @@ from app.operations.job import Actor, Answer, Idempotency, IdempotencyKeyReused,
 from app.operations.judging import check_of, drafts_of
 from app.operations.reporting import Placed, Sealer, awaited, is_whole, link_of, partial, place_document, report_of
 from app.operations.show import Reader
+
+
+class Breach(NamedTuple):
+    """Of what the service records about itself: the level that was told of the breach, and who had taken it on."""
+
+    told_up_to: int
+    breached_by: str | None
+
 
 LATEST = 2**62
 """A place in the ledger after all others: where a record stands until it has its own."""
@@ -62,7 +73,7 @@ def read_ahead(job: Submit, settled: Configuration, ask: Ask) -> Placed:
     """Place a submission, and add what judging it will need to what the batch asks for."""
     placed = place_document(job.near_miss_id, LATEST, job.document, job.person_token, settled)
     organisation = job.organisation
-    for rule in settled.policy.rules:
+    for rule in settled.policy.judging:
         if rule.mode == "off":
             continue
         placement = place(rule, placed.facts)
@@ -92,34 +103,13 @@ def submit(desk: Desk, job: Submit, placed: Placed, told: Told) -> Answer:
                 "This source reported the same source_event_id with other content: use corrections to change it."
             )
         return Answer(200, _shown(desk, near_miss_id))
-    document, settled, memory = job.document, desk.configuration, desk.memory
+    document, settled = job.document, desk.configuration
+    if document.get("source") == OWN_SOURCE:
+        raise Invalid(Fault("/source", "reserved", "Name your own system: this is what the service calls itself."))
     if faults := taxonomy_check.faults(settled.taxonomy, document):
         raise Invalid(*faults)
-    now = desk.micros
-    judgement = judge(settled.policy, memory, None, placed.facts, now, settled.zone, job.as_history)
     sealer = Sealer(desk)
-    link = document.get("workflow_link")
-    if link is not None and job.intake and not is_whole(link):
-        document, link = {**document, **partial(link)}, None
-    recorded = Recorded(
-        report_of(document, placed, sealer, job.staff_tokens, job.person_token),
-        check_of(judgement, settled.policy, now),
-        settled.taxonomy.version,
-        Source(document["source"], document.get("source_event_id")) if "source" in document else None,
-        job.fingerprint,
-        awaited(document) if job.intake else (),
-        True if placed.unregistered else None,
-        job.reported_at,
-        True if job.as_history else None,
-        link_of(link, sealer) if link else None,
-    )
-    drafts = [Draft(f"near_miss/{job.near_miss_id}", 0, [recorded], placed.moment.at)]
-    drafts += drafts_of(judgement.effects, memory, settled.policy, job.command_id, now)
-    desk.context.facts = placed.facts
-    appended = desk.append(job.cause, drafts)
-    for rule in settled.policy.rules:
-        if rule.mode != "off" and (placement := place(rule, placed.facts)) is not None:
-            memory.entered(rule.id, placement)
+    recorded, appended, judgement = record(desk, job, placed, sealer)
     if source_key is not None:
         told.sources[source_key] = (job.near_miss_id, job.fingerprint or "")
     if job.idempotency is not None:
@@ -141,6 +131,54 @@ def submit(desk: Desk, job: Submit, placed: Placed, told: Told) -> Answer:
         opened=sealer.opened,
     )
     return Answer(201, body)
+
+
+def record(
+    desk: Desk, job: Submit, placed: Placed, sealer: Sealer, breach: Breach | None = None
+) -> tuple[Recorded, list[Written[Any]], Judgement]:
+    """Write a near miss down with the check that was made of it, and whatever the check raises."""
+    document, settled, memory = job.document, desk.configuration, desk.memory
+    now = desk.micros
+    judgement = judge(settled.policy, memory, None, placed.facts, now, settled.zone, job.as_history)
+    link = document.get("workflow_link")
+    if link is not None and job.intake and not is_whole(link):
+        document, link = {**document, **partial(link)}, None
+    awaiting = awaited(document) if job.intake else ()
+    recorded = Recorded(
+        report_of(document, placed, sealer, job.staff_tokens, job.person_token),
+        check_of(judgement, settled.policy, now),
+        settled.taxonomy.version,
+        Source(document["source"], document.get("source_event_id")) if "source" in document else None,
+        job.fingerprint,
+        awaiting,
+        True if placed.unregistered else None,
+        job.reported_at,
+        True if job.as_history else None,
+        link_of(link, sealer) if link else None,
+        **_owed(settled, placed, now, awaiting) if not job.as_history else {},
+        **breach._asdict() if breach is not None else {},
+    )
+    drafts = [Draft(f"near_miss/{job.near_miss_id}", 0, [recorded], placed.moment.at)]
+    drafts += drafts_of(desk, judgement.effects, job.command_id, placed.facts)
+    desk.context.facts = placed.facts
+    appended = desk.append(job.cause, drafts)
+    for rule in settled.policy.judging:
+        if rule.mode != "off" and (placement := place(rule, placed.facts)) is not None:
+            memory.entered(rule.id, placement)
+    return recorded, appended, judgement
+
+
+def _owed(settled: Configuration, placed: Placed, now: int, awaiting: tuple[str, ...]) -> dict[str, Any]:
+    """Until when a record may await its details, and its link: also one that has it, for it may be unmade."""
+    start, link, details = from_micros(now), settled.policy.workflow_link_due, settled.policy.details_due
+    owed: dict[str, Any] = {
+        "workflow_link_due_at": elapsed_deadline(start, link, placed.zone),
+        "workflow_link_due": link.text,
+    }
+    if awaiting:
+        owed["details_due_at"] = elapsed_deadline(start, details, placed.zone)
+        owed["details_due"] = details.text
+    return owed
 
 
 def replayed(idempotency: Idempotency, told: Told) -> tuple[int, str, int] | None:

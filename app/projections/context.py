@@ -1,7 +1,8 @@
 """What a projection may know besides the event: the policy in force at it, and the ledger up to it. No clock."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from app.domain import escalation, near_miss
 from app.domain.escalation import Escalation, Raised
@@ -11,9 +12,14 @@ from app.domain.near_miss import (
 from app.domain.policy import Policy
 from app.domain.similarity import Facts
 from app.events.codec import decode
-from app.events.envelope import Envelope
+from app.events.envelope import Envelope, Told
 from app.events.store import read_stream
 from app.projections.rows import Rows
+
+S = TypeVar("S")
+
+_REMEMBERED = 1000
+"""Folded streams that are kept, so that many events of one stream do not read it from its beginning each time."""
 
 
 @dataclass(slots=True)
@@ -29,6 +35,7 @@ class Context:
     organisation: str
     policy: Policy
     facts: Facts | None = None
+    _folded: dict[str, tuple[int, Any]] = field(default_factory=dict[str, tuple[int, Any]])
 
     def near_miss(self, at: Envelope) -> NearMiss:
         """The near miss of the event's stream, as it was right after the event."""
@@ -37,11 +44,25 @@ class Context:
             state = near_miss.evolve(state, event)
         return state
 
-    def escalation(self, at: Envelope) -> Escalation:
+    def escalation(self, told: Told[Any]) -> Escalation:
         """The escalation of the event's stream, as it was right after the event."""
-        state = escalation.UNRAISED
-        for event in self._history(at):
-            state = escalation.evolve(state, event)
+        return self.folded(told, escalation.UNRAISED, escalation.evolve)
+
+    def folded(self, told: Told[Any], initial: S, evolve: Callable[[S, Any], S]) -> S:
+        """The state of the event's stream right after the event."""
+        at = told.envelope
+        version, state = self._folded.get(at.stream, (0, initial))
+        if version == at.version:
+            return state
+        if version == at.version - 1:
+            state = evolve(state, told.event)
+        else:
+            state = initial
+            for event in self._history(at):
+                state = evolve(state, event)
+        if len(self._folded) >= _REMEMBERED:
+            self._folded.clear()
+        self._folded[at.stream] = (at.version, state)
         return state
 
     def crossing(self, at: Envelope) -> Raised:

@@ -1,20 +1,30 @@
 """Where each escalation stands, which near misses it holds since when, and the review opened with it."""
 
-from sqlalchemy import and_, update
+from sqlalchemy import and_, func, update
 
 from app.database.tables import FOR_EVER, escalation_members, escalations, reviews
 from app.domain import escalation, review
 from app.domain.escalation import (
+    AckExpired,
     Acknowledged,
     ActionAgreed,
+    ChainExhausted,
     Closed,
+    HandedOver,
+    LevelEntered,
     MemberAdded,
     MemberDemoted,
     MemberWithdrawn,
+    Merged,
     MonitoringBegun,
+    PolicyReassigned,
     Raised,
+    ReAlarmed,
     Reopened,
     ReviewBegun,
+    ReviewOverdue,
+    Snoozed,
+    SnoozeEnded,
     SupportLost,
     SupportRegained,
 )
@@ -38,15 +48,30 @@ def apply(context: Context, told: Told[object]) -> None:
             _change_member(context, envelope, near_miss_id, "withdrawn")
         case SupportLost() | SupportRegained():
             _set(context, envelope, supported=isinstance(event, SupportRegained))
-        case Acknowledged() | ReviewBegun() | ActionAgreed():
-            _set(context, envelope, status=context.escalation(envelope).status.value)
-        case MonitoringBegun() | Closed():
-            status = "closed" if isinstance(event, Closed) else "monitoring_outcome"
-            ended = {"closed_at": envelope.recorded_at, "closed_sequence": envelope.sequence} if event.consumed else {}
-            _set(context, envelope, status=status, is_open=False, **ended)
+        case MonitoringBegun() | Closed() | Merged():
+            # Monitoring that ends was closed before: the earlier instant stays.
+            ended = {
+                "closed_at": func.coalesce(escalations.c.closed_at, envelope.recorded_at),
+                "closed_sequence": func.coalesce(escalations.c.closed_sequence, envelope.sequence),
+            }
+            _set(context, envelope, **_standing(context, told), **ended)
         case Reopened():
-            status = context.escalation(envelope).status.value
-            _set(context, envelope, status=status, is_open=True, closed_at=None, closed_sequence=None)
+            _set(context, envelope, **_standing(context, told), closed_at=None, closed_sequence=None)
+        case (
+            Acknowledged()
+            | AckExpired()
+            | ActionAgreed()
+            | ChainExhausted()
+            | HandedOver()
+            | LevelEntered()
+            | PolicyReassigned()
+            | ReAlarmed()
+            | ReviewBegun()
+            | ReviewOverdue()
+            | Snoozed()
+            | SnoozeEnded()
+        ):
+            _set(context, envelope, **_standing(context, told))
         case review.Opened(escalation_id):
             context.rows.insert(
                 reviews, (context.organisation, envelope.subject, envelope.sequence, escalation_id, "open")
@@ -55,8 +80,16 @@ def apply(context: Context, told: Told[object]) -> None:
             _set_review(context, envelope, "under_review")
         case review.Closed():
             _set_review(context, envelope, "closed")
+        case review.Merged():
+            _set_review(context, envelope, "merged")
         case _:
             pass
+
+
+def _standing(context: Context, told: Told[object]) -> dict[str, object]:
+    state = context.escalation(told)
+    is_open = state.rest is None
+    return {"status": state.status.value, "is_open": is_open, "overdue": is_open and bool(state.overdue)}
 
 
 def _insert(context: Context, envelope: Envelope, event: Raised) -> None:

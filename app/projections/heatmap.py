@@ -21,6 +21,7 @@ from app.domain.near_miss import (
     Withdrawn,
     evolve,
 )
+from app.domain.rule import OWN_SOURCE
 from app.domain.zones import zone
 from app.events.envelope import Envelope, Told
 from app.projections.context import Context
@@ -56,8 +57,8 @@ def apply(context: Context, told: Told[object]) -> None:
 
 def _put(context: Context, envelope: Envelope, state: NearMiss) -> None:
     report = state.report
-    if report is None:
-        return
+    if report is None or (state.source is not None and state.source.source == OWN_SOURCE):
+        return  # What the service records about itself is no care.
     moment = parse_moment(report.occurred_at, zone(report.zone))
     local = date.fromordinal(moment.day)
     hour = None

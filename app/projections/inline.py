@@ -12,12 +12,13 @@ from app.domain import adoption
 from app.domain.adoption import Adopted
 from app.domain.policy import Policy
 from app.events.envelope import Told
-from app.projections import escalations, heatmap, register, services, timers, windows
+from app.projections import actions, escalations, heatmap, register, services, timers, windows
 from app.projections.context import Context
 
 INLINE: dict[str, ModuleType] = {
     "register": register,
     "escalations": escalations,
+    "actions": actions,
     "timers": timers,
     "services": services,
     "windows": windows,

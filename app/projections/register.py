@@ -13,6 +13,7 @@ from app.domain.near_miss import (
     MarkedDuplicate,
     NearMiss,
     Recorded,
+    Reopened,
     Withdrawn,
     evolve,
 )
@@ -34,7 +35,7 @@ def apply(context: Context, told: Told[object]) -> None:
                     context.organisation,
                     envelope.subject,
                     envelope.sequence,
-                    evolve(UNRECORDED, event).stage.value,
+                    context.folded(told, UNRECORDED, evolve).stage.value,
                     report.service_id,
                     report.incident_type,
                     report.deviation,
@@ -54,7 +55,7 @@ def apply(context: Context, told: Told[object]) -> None:
                         event.fingerprint or "",
                     ),
                 )
-        case Corrected() | DetailsCompleted() | Linked() | Withdrawn() | MarkedDuplicate() | Closed():
+        case Corrected() | DetailsCompleted() | Linked() | Withdrawn() | MarkedDuplicate() | Closed() | Reopened():
             _rewrite(context, envelope.subject, context.near_miss(envelope))
         case _:
             pass

@@ -5,13 +5,19 @@ import json
 from sqlalchemy import and_, delete, select
 
 from app.database.tables import timers
-from app.domain.escalation import Raised
+from app.domain import action, escalation, near_miss
+from app.domain.action import Agreed, Cancelled, Completed
+from app.domain.chase import DetailsOverdue, WorkflowLinkOverdue
+from app.domain.escalation import Escalation, Raised
 from app.domain.moment import to_micros
 from app.domain.near_miss import (
     Corrected,
     DetailsCompleted,
     Linked,
+    MarkedDuplicate,
+    NearMiss,
     Recorded,
+    Withdrawn,
 )
 from app.domain.report import (
     Check,
@@ -20,9 +26,27 @@ from app.domain.similarity import key_text
 from app.domain.watch import CooldownEnded, CooldownExtended
 from app.events.envelope import Told
 from app.projections.context import Context
+from app.projections.rows import Rows
 
 TABLES = (timers,)
 COOLDOWN = "cooldown_until"
+ESCALATION = "escalation"
+ACTION = "action"
+NEAR_MISS = "near_miss"
+"""One timer for each stream that waits: its earliest deadline, whichever that is; the rule knows the others."""
+
+_UNTIMED = (
+    escalation.MemberAdded
+    | escalation.MemberDemoted
+    | escalation.MemberWithdrawn
+    | escalation.SupportLost
+    | escalation.SupportRegained
+    | escalation.StepSkipped
+    | escalation.AckOverdue
+    | escalation.EscalatedManually
+    | escalation.AdditionallyAcknowledged
+)
+"""What moves no deadline of an escalation."""
 
 
 def cooldown_subject(rule_id: str, key: str) -> str:
@@ -39,24 +63,75 @@ def rule_and_key(subject: str) -> tuple[str, str]:
 def apply(context: Context, told: Told[object]) -> None:
     """What the event does to the timers."""
     match told.event:
+        case Recorded(similarity_check=check):
+            _defer(context, check)
+            _chase(context, told)
         case (
-            Recorded(similarity_check=check)
-            | Corrected(similarity_check=check)
+            Corrected(similarity_check=check)
             | DetailsCompleted(similarity_check=check)
             | Linked(similarity_check=check)
         ):
             _defer(context, check)
-        case Raised(rule_id=rule_id, key_text=key, historical=False, previous_episode_id=str()):
-            _drop(context, cooldown_subject(rule_id, key))
+            _chase_anew(context, told)
+        case (
+            Withdrawn()
+            | MarkedDuplicate()
+            | near_miss.Closed()
+            | near_miss.Reopened()
+            | DetailsOverdue()
+            | WorkflowLinkOverdue()
+        ):
+            _chase_anew(context, told)
+        case Raised(historical=False) as raised:
+            if raised.previous_episode_id is not None:
+                _drop(context, COOLDOWN, cooldown_subject(raised.rule_id, raised.key_text))
+            _start(context, told.envelope.subject, escalation.evolve(escalation.UNRAISED, raised))
         case CooldownExtended(rule_id, key, _, until):
-            _drop(context, cooldown_subject(rule_id, key))
-            context.rows.insert(
-                timers, (context.organisation, COOLDOWN, cooldown_subject(rule_id, key), to_micros(until))
-            )
+            subject = cooldown_subject(rule_id, key)
+            _drop(context, COOLDOWN, subject)
+            context.rows.insert(timers, (context.organisation, COOLDOWN, subject, to_micros(until)))
         case CooldownEnded(rule_id, key):
-            _drop(context, cooldown_subject(rule_id, key))
+            _drop(context, COOLDOWN, cooldown_subject(rule_id, key))
+        case Agreed():
+            due_at = to_micros(told.event.late_from or told.event.due_at)
+            context.rows.insert(timers, (context.organisation, ACTION, told.envelope.subject, due_at))
+        case Completed() | Cancelled():
+            _drop(context, ACTION, told.envelope.subject)
+        case action.ActionOverdue(respond_by=respond_by):
+            _drop(context, ACTION, told.envelope.subject)
+            context.rows.insert(timers, (context.organisation, ACTION, told.envelope.subject, to_micros(respond_by)))
+        case _ if isinstance(told.event, escalation.Event) and not isinstance(told.event, _UNTIMED | Raised):
+            _drop(context, ESCALATION, told.envelope.subject)
+            _start(context, told.envelope.subject, context.escalation(told))
         case _:
             pass
+
+
+def due_of(rows: Rows, organisation: str, kind: str, subject: str) -> int | None:
+    """When a timer is due, in microseconds; None when there is none."""
+    return rows.execute(
+        select(timers.c.due_at).where(
+            and_(timers.c.organisation == organisation, timers.c.kind == kind, timers.c.subject == subject)
+        )
+    ).scalar()
+
+
+def _start(context: Context, escalation_id: str, state: Escalation) -> None:
+    if state.deadlines:
+        row = (context.organisation, ESCALATION, escalation_id, to_micros(state.deadlines[0].due_at))
+        context.rows.insert(timers, row)
+
+
+def _chase(context: Context, told: Told[object]) -> None:
+    state: NearMiss = context.folded(told, near_miss.UNRECORDED, near_miss.evolve)
+    if owed := state.owed:
+        row = (context.organisation, NEAR_MISS, told.envelope.subject, to_micros(owed[0].due_at))
+        context.rows.insert(timers, row)
+
+
+def _chase_anew(context: Context, told: Told[object]) -> None:
+    _drop(context, NEAR_MISS, told.envelope.subject)
+    _chase(context, told)
 
 
 def _defer(context: Context, check: Check) -> None:
@@ -64,25 +139,17 @@ def _defer(context: Context, check: Check) -> None:
         if rule.cooldown_until is None:
             continue
         subject = cooldown_subject(rule.rule_id, key_text(tuple(value for _, value in rule.key)))
-        standing = context.rows.execute(
-            select(timers.c.due_at).where(
-                and_(
-                    timers.c.organisation == context.organisation,
-                    timers.c.kind == COOLDOWN,
-                    timers.c.subject == subject,
-                )
-            )
-        ).first()
+        standing = due_of(context.rows, context.organisation, COOLDOWN, subject)
         if standing is None:
             context.rows.insert(timers, (context.organisation, COOLDOWN, subject, to_micros(rule.cooldown_until)))
 
 
-def _drop(context: Context, subject: str) -> None:
+def _drop(context: Context, kind: str, subject: str) -> None:
     context.rows.execute(
         delete(timers).where(
             and_(
                 timers.c.organisation == context.organisation,
-                timers.c.kind == COOLDOWN,
+                timers.c.kind == kind,
                 timers.c.subject == subject,
             )
         )

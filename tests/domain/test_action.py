@@ -45,6 +45,14 @@ def test_an_action_is_agreed_with_its_owner_and_its_due_date_as_given() -> None:
     assert events == [agreed]
 
 
+def test_what_was_due_before_it_was_agreed_is_asked_for_from_its_agreement_on() -> None:
+    (late,) = action.decide(agree, action.UNAGREED, DUE + 90 * DAY)
+
+    _, events = action.run_due(after(late), DUE + 91 * DAY, {})
+
+    assert [event.scheduled_at for event in events] == [DUE + 90 * DAY, DUE + 91 * DAY]
+
+
 def test_agreeing_an_action_twice_changes_nothing() -> None:
     standing = action.evolve(action.UNAGREED, agreed)
 

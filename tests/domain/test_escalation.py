@@ -212,6 +212,27 @@ def test_closing_consumes_the_members_and_leaves_related_and_withdrawn_ones() ->
     assert events == [escalation.Closed("no_action_needed", ("nm-1", "nm-3"))]
 
 
+@pytest.mark.parametrize(
+    ("level", "contact"),
+    [
+        (0, escalation.DismissedAgain(2, ("deputy",), 1)),
+        (1, escalation.DismissedAgain(2, ("operations",), 2, nobody_reachable=True)),
+        (2, escalation.DismissedAgain(2, ("leadership",))),
+    ],
+)
+def test_what_is_dismissed_again_is_known_to_the_rung_above(level: int, contact: escalation.DismissedAgain) -> None:
+    """S4."""
+    standing = replace(after(raised, acknowledged), level=level)
+    reach = {"deputy": ("staff/1",), "operations": (), "leadership": ("staff/2",)}
+
+    closing = decide(escalation.Close("not_a_pattern", 1, reach), standing)
+    to_be_watched = decide(escalation.BeginMonitoring("duplicate", 1, reach), standing)
+
+    assert closing == [contact, escalation.Closed("not_a_pattern", ("nm-1", "nm-2", "nm-3"))]
+    assert to_be_watched == [contact, escalation.MonitoringBegun("duplicate", ("nm-1", "nm-2", "nm-3"))]
+    assert escalation.evolve(standing, contact) == standing
+
+
 def test_closing_with_open_actions_monitors_the_outcome_and_consumes_the_members() -> None:
     standing = after(raised, acknowledged, review_begun, action_agreed)
 

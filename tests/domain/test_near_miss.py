@@ -22,6 +22,8 @@ from app.domain.near_miss import (
     NearMiss,
     NothingAwaited,
     Recorded,
+    Reopened,
+    ReopenWithReview,
     Revise,
     SourceAdded,
     Stage,
@@ -131,6 +133,26 @@ def test_what_is_closed_is_not_changed_any_more(revision: near_miss.Revision) ->
 def test_what_was_found_to_be_a_duplicate_is_not_changed_any_more(revision: near_miss.Revision) -> None:
     with pytest.raises(AlreadyWithdrawn):
         near_miss.decide(Revise(revision), after(awaiting, duplicate), TUESDAY)
+
+
+def test_what_closed_with_a_review_stands_as_before_once_the_review_is_reopened() -> None:
+    standing = after(awaiting, linked)
+    (with_review,) = near_miss.decide(CloseWithReview("rev_1"), standing, TUESDAY)
+
+    events = near_miss.decide(ReopenWithReview("rev_1"), after(awaiting, linked, with_review), TUESDAY)
+
+    assert events == [Reopened("rev_1", TUESDAY)]
+    assert after(awaiting, linked, with_review, *events) == standing
+    assert near_miss.decide(CloseWithReview("rev_1"), standing, TUESDAY) == [with_review]
+
+
+@pytest.mark.parametrize(
+    "events",
+    [(), (closed,), (Closed(review_id="rev_2"),), (Closed(review_id="rev_1"), Reopened("rev_1"))],
+    ids=["open", "closed by itself", "closed with another review", "open again"],
+)
+def test_reopening_a_review_opens_only_what_was_closed_with_it(events: tuple[Event, ...]) -> None:
+    assert near_miss.decide(ReopenWithReview("rev_1"), after(recorded, linked, *events), TUESDAY) == []
 
 
 def test_details_are_completed_only_where_they_are_awaited() -> None:

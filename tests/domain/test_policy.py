@@ -46,6 +46,18 @@ FULL = {
     "time_zone": "Europe/London",
     "shifts": {"*": [{"bracket": "night", "from": "20:15", "to": "07:30"}], "elm": []},
     "governance_cadence": "P3M",
+    "details_due": "PT36H",
+    "workflow_link_due": "P1M",
+    "working_time": {
+        "hours": [
+            {"weekday": "sun", "from": "22:00", "to": "06:00"},
+            {"weekday": "mon", "from": "06:00", "to": "12:30"},
+            {"weekday": "mon", "from": "13:00", "to": "13:00"},
+        ],
+        "country": "DE",
+        "subdivision": "BY",
+        "closed_on": ["2026-12-24", "2026-11-30"],
+    },
     "reason": "Medicines of one kind were mixed up twice.",
 }
 
@@ -102,6 +114,16 @@ def test_what_is_left_out_takes_its_default() -> None:
         "time_zone": "UTC",
         "shifts": {},
         "governance_cadence": "P1M",
+        "details_due": "P3D",
+        "workflow_link_due": "P7D",
+        "working_time": {
+            "hours": [
+                {"weekday": weekday, "from": "09:00", "to": "17:00"} for weekday in ("mon", "tue", "wed", "thu", "fri")
+            ],
+            "country": "GB",
+            "subdivision": "ENG",
+            "closed_on": [],
+        },
     }
 
 
@@ -143,6 +165,7 @@ FAULTS = [
     ({"rules": [], "time_zone": "right/Europe/London"}, "/time_zone", "unknown-code"),
     ({"rules": [], "time_zone": 1}, "/time_zone", "unknown-code"),
     ({"rules": [], "governance_cadence": "monthly"}, "/governance_cadence", A_SPAN),
+    ({"rules": [], "working_time": {"hours": ["mon"]}}, "/working_time/hours/0", "wrong-type"),
     ({"rules": [], "reason": 3}, "/reason", "wrong-type"),
     ({"rules": [], "shifts": []}, "/shifts", "wrong-type"),
     ({"rules": [], "shifts": {"elm": {}}}, "/shifts/elm", "wrong-type"),

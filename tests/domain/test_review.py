@@ -44,7 +44,7 @@ def after(*events: review.Event) -> Review:
 def close(
     code: str = "action_agreed", *, unlinked: tuple[str, ...] = (), unmapped: tuple[str, ...] = ()
 ) -> review.Close:
-    return review.Close(code, TEXT, unlinked, unmapped, members=("nm-1", "nm-2", "nm-3"))
+    return review.Close(code, TEXT, unlinked, unmapped, members=("nm-1", "nm-2", "nm-3"), by="staff/m.okafor")
 
 
 def gates(command: review.Close, standing: Review) -> dict[str, tuple[str, ...]]:
@@ -278,7 +278,8 @@ def test_a_closure_code_outside_the_taxonomy_is_refused() -> None:
 
 def test_a_closure_code_that_the_organisation_added_closes() -> None:
     standing = after(*ready)
-    command = review.Close("referred", TEXT, (), (), ("nm-1",), known=review.CLOSURE_CODES | {"referred"})
+    known = review.CLOSURE_CODES | {"referred"}
+    command = review.Close("referred", TEXT, (), (), ("nm-1",), "staff/m.okafor", known=known)
 
     assert review.decide(command, standing, TUESDAY) == [review.Closed("referred", TEXT, ("nm-1",))]
 
@@ -311,7 +312,7 @@ def test_a_review_is_not_reopened_beside_a_later_open_episode() -> None:
 
 
 texts = st.sampled_from([TEXT, OTHER_TEXT])
-actors = st.sampled_from(["m.okafor", "d.eputy"])
+actors = st.sampled_from(["staff/m.okafor", "staff/d.eputy"])
 concerns = st.none() | st.builds(Concern, texts, texts, st.just(TUESDAY))
 found = st.builds(Cause, st.sampled_from([*sorted(KNOWN), "moon"]), st.sampled_from(["system", "individual"]), texts)
 ids = st.lists(st.sampled_from(["nm-1", "nm-2"]), max_size=1).map(tuple)
@@ -328,9 +329,17 @@ asked_for: dict[type, st.SearchStrategy[review.Command]] = {
     review.AgreeAction: st.builds(review.AgreeAction, st.sampled_from(["act-1", "act-2"])),
     review.Countersign: st.builds(review.Countersign, actors, texts),
     review.Close: st.builds(
-        review.Close, st.sampled_from([*sorted(review.CLOSURE_CODES), "x"]), texts, ids, ids, members=st.just(("nm-1",))
+        review.Close,
+        st.sampled_from([*sorted(review.CLOSURE_CODES), "x"]),
+        texts,
+        ids,
+        ids,
+        members=st.just(("nm-1",)),
+        by=actors,
+        involved=st.sampled_from([frozenset(), frozenset({"d.eputy"})]),
     ),
     review.Reopen: st.builds(review.Reopen, texts, st.none() | st.just("esc-2")),
+    review.MergeInto: st.builds(review.MergeInto, st.sampled_from(["rev-2", "rev-3"])),
 }
 commands = st.one_of(*asked_for.values())
 openings = st.sampled_from([(), (opened,), ready, (*ready, closed)])
@@ -375,7 +384,9 @@ def test_only_reopening_makes_a_closed_review_open(before: Sequence[review.Event
     for command in asked:
         was, standing = standing, reduce(review.evolve, answer(command, standing), standing)
 
-        if was.stage is Stage.CLOSED and not isinstance(command, review.Reopen):
+        if was.stage is Stage.CLOSED and not isinstance(command, review.Reopen | review.MergeInto):
+            assert standing == was
+        if was.stage is Stage.MERGED:
             assert standing == was
 
 

@@ -177,14 +177,30 @@ def use_every_route(inside: Inside) -> None:
     concern = {"to": "The local authority", "reference": "LA-1", "at": "2026-03-02T09:30:00Z"}
     ward.review(review, "safeguarding", {"considered": True, "concern_raised": concern, "note": "One person."})
     ward.review(review, "workflow-links", {"near_miss_ids": members, "link": LINK})
-    ward.review(review, "actions", {"description": "A new sheet.", "owner": "manager-2", "due": "2026-04-01"})
+    for due in ("2026-04-01", "2026-04-01", "2026-02-01"):
+        ward.review(review, "actions", {"description": "A new sheet.", "owner": "manager-2", "due": due})
     ward.review(review, "countersignature", {"rationale": "Agreed."})
     ward.review(review, "closure", {"code": "action_agreed", "summary": "Done."})
+    agreed, cancelled, _ = (one["id"] for one in ward.get(f"/v1/reviews/{review}")["actions"])
+    ward.post(f"/v1/actions/{cancelled}/cancellation", {"reason": "The eMAR asks for it now."})
+    ward.post(f"/v1/actions/{agreed}/progress", {"note": "Half of it is done."})
+    check = {"method": "audit", "result": "All were named.", "by": "deputy-1", "at": "2026-03-02T09:45:00Z"}
+    ward.post(f"/v1/actions/{agreed}/effectiveness-check", check, expect=409)
+    completion = {"effective_from": "2026-03-02", "evidence": "The sheet, signed by both shifts."}
+    ward.post(f"/v1/actions/{agreed}/completion", completion)
+    ward.post(f"/v1/actions/{agreed}/progress", {"note": "More."}, expect=409)
+    ward.post(f"/v1/actions/{agreed}/effectiveness-check", check)
+    ward.get(f"/v1/actions/{agreed}")
+    ward.get("/v1/actions/act_none", expect=404)
+    ward.get("/v1/actions", limit=1)
+    ward.get("/v1/actions", overdue=True)
     ward.get(f"/v1/reviews/{review}")
     ward.get(f"/v1/reviews/{review}", as_of=1, expect=404)
     ward.get("/v1/reviews", limit=1)
     ward.escalation(escalation["id"])
     ward.near_miss(first)
+    ward.review(review, "reopening", {"reason": "A fourth report shows another stage."})
+    ward.review(review, "closure", {"code": "not_a_pattern", "summary": "Done."}, expect=409)
 
     ward.get("/v1/heatmaps/workflow", rows="stage_allowed", columns="shift_bracket")
     ward.get(

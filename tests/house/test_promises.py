@@ -1,7 +1,12 @@
-"""Promises that the whole tree keeps: nothing of one machine in it, one asker of the clock, nothing left open."""
+"""Promises that the whole tree keeps: nothing of one machine in it, one asker of the clock, nothing left open.
+
+They hold of what git would commit: measurements and databases that lie about, ignored by git, break none.
+"""
 
 import ast
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,6 +36,22 @@ def test_no_file_names_a_package_registry() -> None:
 
 def test_no_file_names_a_path_of_one_machine() -> None:
     assert [(str(path), found.group()) for path, text in texts() for found in MACHINE.finditer(text)] == []
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="There is no git.")
+def test_what_git_ignores_makes_no_promise(tmp_path: Path) -> None:
+    lie_about(tmp_path, "new.md", "bench/results/a.json", "bench/kept.json")
+    (tmp_path / "bench/.gitignore").write_text("/results/\n", encoding="utf-8")
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+
+    assert told(tmp_path) == {"new.md", "bench/.gitignore", "bench/kept.json"}
+
+
+def test_without_git_what_runs_leave_behind_makes_no_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    lie_about(tmp_path, "new.md", "bench/results/a.json", "build/a.py", "app/build/a.py", "app/__pycache__/a.txt")
+
+    assert told(tmp_path) == {"new.md", "app/build/a.py"}
 
 
 @pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
@@ -72,6 +93,16 @@ def test_only_the_clock_asks_what_time_it_is(module: Path) -> None:
     tree = ast.parse(module.read_text(encoding="utf-8"))
 
     assert {name for node in ast.walk(tree) for name in names(node)} & ASKS_THE_CLOCK == set()
+
+
+def lie_about(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("A text.", encoding="utf-8")
+
+
+def told(folder: Path) -> set[str]:
+    return {path.as_posix() for path, _ in texts(folder)}
 
 
 def pins(lock: str) -> dict[str, str]:

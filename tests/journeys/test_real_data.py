@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 
-from app.cli import INTAKE
+from app.cli.importing import INTAKE
 from app.intake.mapping_file import parse_mapping
 from app.operations import settle
 from app.operations.house import SYSTEM, House

@@ -102,7 +102,13 @@ class Ward:
         return self.post("/v1/near-misses", report(**changes), expect=201)
 
     def near_miss(self, near_miss_id: str, **parameters: Any) -> dict[str, Any]:
-        return self.get(f"/v1/near-misses/{near_miss_id}", **parameters)
+        """The record as every answer shows it, without what only its reader is told beside it: see `feedback`."""
+        shown = self.get(f"/v1/near-misses/{near_miss_id}", **parameters)
+        return {name: value for name, value in shown.items() if name != "feedback"}
+
+    def feedback(self, near_miss_id: str, **parameters: Any) -> dict[str, Any]:
+        """What became of the report."""
+        return self.get(f"/v1/near-misses/{near_miss_id}", **parameters)["feedback"]
 
     def link(self, near_miss_id: str, **changes: Any) -> dict[str, Any]:
         return self.put(f"/v1/near-misses/{near_miss_id}/workflow-link", {**LINK, **changes})

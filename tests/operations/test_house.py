@@ -18,7 +18,7 @@ from tests.office import Clock, opened
 from tests.service import MASTER_KEY, ROOT, surroundings
 
 BEGIN = """
-from app.cli import bootstrap, migrate, Settings
+from app.cli.serving import bootstrap, migrate, Settings
 settings = Settings()
 migrate.upgrade(settings.database_url)
 bootstrap(settings)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import INTAKE, cli
+from app.cli import cli
+from app.cli.importing import INTAKE
 from app.domain.decider import NotFound
 from app.intake.mapping_file import parse_mapping
 from app.operations.importing import LONGEST_LINE, BrokenOff, FileBroken, Import, RowRefused, Summary

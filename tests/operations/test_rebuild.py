@@ -29,7 +29,7 @@ def a_year_of_everything(office: Office) -> None:
     office.do(office.withdrawal(office.submit(service_id="ash-court")["id"]))
     office.do(office.duplicate(office.submit(service_id="elm-lodge")["id"], first[0]))
     (escalation,) = office.open_escalations()
-    office.do(office.review_closure(escalation["review_id"]))
+    office.do(office.review_closure(escalation["review_id"], "action_agreed"))
     office.clock.go_on(hours=1)
     for _ in range(3):
         office.submit(occurred_at="2026-03-02T10:30:00Z")  # Deferred: the key cools down.

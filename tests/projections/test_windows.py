@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 
 from app.database.tables import FOR_EVER, window_entries
+from app.events.store import Cause
+from app.operations import climbing, merging, reviewing
+from app.operations.desk import Desk
+from app.operations.rebuild import rebuild
 from tests.office import Office, opened
 
 
@@ -115,5 +119,89 @@ def test_a_rule_whose_threshold_changed_keeps_its_rows(office: Office) -> None:
     before = office.rows(window_entries)
 
     office.do(office.adoption({"threshold": 7, "window": "P30D"}))
+
+    assert office.rows(window_entries) == before
+
+
+# Reopening and merging
+
+
+def reopen(office: Office, escalation: dict[str, Any]) -> None:
+    """Reopen the review of an escalation."""
+
+    def run(desk: Desk, cause: Cause) -> None:
+        reviewing.reopen(desk, cause, reviewing.load(desk, escalation["review_id"]), "A fourth report.")
+
+    office.do(office.command(run))
+
+
+def reopened(office: Office) -> list[str]:
+    """The members of a review that was closed and reopened."""
+    ids = [office.submit()["id"] for _ in range(3)]
+    (escalation,) = office.open_escalations()
+    office.do(office.review_closure(escalation["review_id"]))
+    reopen(office, escalation)
+    return ids
+
+
+def counted(office: Office) -> list[str]:
+    return sorted(row["near_miss_id"] for row in entries(office))
+
+
+def test_a_reopened_episode_has_its_members_back_and_its_next_closing_consumes_them_again(office: Office) -> None:
+    members = reopened(office)
+    (escalation,) = office.open_escalations()
+    before = counted(office)
+
+    office.do(office.review_closure(escalation["review_id"]))
+
+    assert before == sorted(members)
+    assert counted(office) == []
+
+
+def test_what_a_reopened_episode_has_back_counts_under_another_policy_too(office: Office) -> None:
+    members = reopened(office)
+
+    office.do(office.adoption({"group_by": ["incident_type"], "threshold": 9}))
+
+    assert counted(office) == sorted(members)
+
+
+def test_a_reopened_episode_has_nothing_back_of_a_rule_that_is_no_more(office: Office) -> None:
+    ids = [office.submit()["id"] for _ in range(3)]
+    (escalation,) = office.open_escalations()
+    office.do(office.review_closure(escalation["review_id"]))
+    office.do(office.adoption({"id": "another", "threshold": 9}))
+
+    reopen(office, escalation)
+
+    assert {row["rule_id"] for row in entries(office)} == {"another"}
+    assert counted(office) == sorted(ids)
+
+
+@pytest.mark.parametrize("change", ["linked", "corrected"])
+def test_what_was_merged_stays_out_of_the_rule_that_consumed_it(office: Office, change: str) -> None:
+    office.do(office.adoption({}, {"id": "other", "group_by": ["service_id"], "threshold": 9}))
+    merged = [office.submit()["id"] for _ in range(3)]
+    for _ in range(3):
+        office.submit(service_id="elm")
+    former, later = (one["id"] for one in office.open_escalations())
+    office.do(office.command(lambda desk, cause: merging.merge(desk, cause, climbing.load(desk, former), later)))
+
+    office.do(office.link(merged[0]) if change == "linked" else office.correction(merged[0], service_id="oak"))
+
+    assert [row["rule_id"] for row in entries(office) if row["near_miss_id"] == merged[0]] == ["other"]
+
+
+def test_reopening_and_merging_are_made_anew_from_the_ledger_as_they_stood(office: Office) -> None:
+    members = reopened(office)
+    for _ in range(3):
+        office.submit(service_id="elm")
+    former, later = (one["id"] for one in office.open_escalations())
+    office.do(office.command(lambda desk, cause: merging.merge(desk, cause, climbing.load(desk, former), later)))
+    office.do(office.link(members[0]))
+    before = office.rows(window_entries)
+
+    rebuild(office.house, office.organisation, "windows")
 
     assert office.rows(window_entries) == before

@@ -1,5 +1,7 @@
 """The bodies of requests: what each may say, checked in one go (`validate`)."""
 
+from app.api.schemas.actions import ActionCancellation, ActionCompletion, ActionProgress, EffectivenessCheck
+from app.api.schemas.escalations import Acknowledgement, HandOver, ManualEscalation, Merge, PolicyMove, Snooze
 from app.api.schemas.near_misses import (
     Batch,
     Closure,
@@ -25,7 +27,11 @@ from app.api.schemas.validation import Body, validate
 from app.api.schemas.workflow import WorkflowLink
 
 __all__ = [
+    "Acknowledgement",
     "ActionAgreed",
+    "ActionCancellation",
+    "ActionCompletion",
+    "ActionProgress",
     "Batch",
     "Body",
     "Causes",
@@ -33,11 +39,17 @@ __all__ = [
     "Corrections",
     "Countersignature",
     "Details",
+    "EffectivenessCheck",
+    "HandOver",
     "IntakeSubmission",
+    "ManualEscalation",
+    "Merge",
+    "PolicyMove",
     "Reopening",
     "ReviewClosure",
     "Safeguarding",
     "ServiceRegistration",
+    "Snooze",
     "Start",
     "Submission",
     "SystemRisk",

@@ -1,10 +1,13 @@
 """The policy document, for those who read openapi.yaml; the rule module itself checks it, every fault at once."""
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from app.api.schemas.fields import Day, Identifier
 from app.api.schemas.validation import Body
+
+ClockTime = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", description="HH:MM.")]
 
 POLICY_EXAMPLE: dict[str, Any] = {
     "rules": [
@@ -18,8 +21,40 @@ POLICY_EXAMPLE: dict[str, Any] = {
         }
     ],
     "time_zone": "Europe/London",
+    "working_time": {
+        "hours": [
+            {"weekday": "mon", "from": "08:00", "to": "18:00"},
+            {"weekday": "sat", "from": "09:00", "to": "12:00"},
+        ],
+        "country": "GB",
+        "subdivision": "ENG",
+        "closed_on": ["2026-12-24"],
+    },
     "reason": "Thresholds agreed with the registered managers.",
 }
+
+
+class OpeningHours(Body):
+    """From opening until closing, by the policy's clock; a closing not after its opening is the next day's."""
+
+    weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    since: ClockTime = Field(alias="from")
+    until: ClockTime = Field(alias="to")
+
+
+class WorkingTimeDocument(Body):
+    """When the organisation is at work: what a step of a ladder waits in whose `time_basis` is `working`."""
+
+    hours: list[OpeningHours] | None = Field(
+        None, min_length=1, max_length=50, description="Left out: Monday to Friday, 09:00 to 17:00."
+    )
+    country: str | None = Field(
+        None,
+        pattern="^[A-Z]{2}$",
+        description="ISO 3166-1, two letters: its public holidays are not worked. Left out, none is observed.",
+    )
+    subdivision: Identifier | None = Field(None, description="ISO 3166-2 without the country, such as ENG.")
+    closed_on: list[Day] | None = Field(None, max_length=366, description="Further dates that are not worked.")
 
 
 class PolicyDocument(Body):
@@ -38,4 +73,9 @@ class PolicyDocument(Body):
         description='Service id or "*" → [{bracket, from: "07:00", to: "08:00"}].',
     )
     governance_cadence: str = Field("P1M", description="ISO 8601 duration.")
+    details_due: str = Field("P3D", description="How long a record may await its details; ISO 8601 duration.")
+    workflow_link_due: str = Field("P7D", description="How long a record may await its link; ISO 8601 duration.")
+    working_time: WorkingTimeDocument | None = Field(
+        None, description="Left out: Monday to Friday, 09:00 to 17:00, but for the bank holidays of England."
+    )
     reason: str | None = Field(None, description="Why the policy was changed.")

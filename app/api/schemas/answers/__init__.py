@@ -3,6 +3,7 @@
 They are checked against real answers in `tests/house/test_openapi.py`, to the last field.
 """
 
+from app.api.schemas.answers.actions import Action, ActionList
 from app.api.schemas.answers.common import Answered, Health, Problem
 from app.api.schemas.answers.near_misses import BatchAnswer, History, NearMiss, NearMissList
 from app.api.schemas.answers.reviews import Escalation, EscalationList, Review, ReviewList
@@ -19,6 +20,8 @@ from app.api.schemas.answers.settled import (
 )
 
 __all__ = [
+    "Action",
+    "ActionList",
     "Answered",
     "BatchAnswer",
     "CellMembers",

@@ -96,6 +96,14 @@ class Problem(Answered):
 # The process
 
 
+class Audit(Answered):
+    """Whether everything that is open has its next deadline and its timer, told from whole ledgers."""
+
+    at: Instant | None = Field(None, description="When all was last found well; absent before the first time.")
+    age_seconds: Number | None = Field(None, description="How long ago that was.")
+    findings: int = Field(description="What the last audit found wrong, up to 100; the log names each.")
+
+
 class Health(Answered):
     """Whether the service can do its work, and how far behind what follows the ledger is."""
 
@@ -109,6 +117,7 @@ class Health(Answered):
             "queue_depth": 0,
             "follower_lag": 0,
             "oldest_due_timer_seconds": 0.0,
+            "audit": {"at": "2026-03-02T10:00:00.000000Z", "age_seconds": 12.5, "findings": 0},
         }
     )
 
@@ -120,3 +129,4 @@ class Health(Answered):
     queue_depth: int | None = Field(None, description="Commands that wait for the writer.")
     follower_lag: int | None = Field(None, description="Events that the slowest follower is behind.")
     oldest_due_timer_seconds: Number | None = None
+    audit: Audit | None = None

@@ -54,6 +54,7 @@ NEAR_MISS_EXAMPLE: dict[str, Any] = {
         ],
     },
     "escalation_ids": ["esc_92ca7a9327bd5cf08b1423b00efd9378"],
+    "next_deadlines": [{"kind": "workflow_link_due", "due_at": "2026-03-09T20:52:11.402713Z"}],
     "revisions": [],
 }
 
@@ -155,6 +156,51 @@ class NearMissClosed(Answered):
     review_id: str | None = None
 
 
+class RecordDue(Answered):
+    """What is awaited of the record, and until when; it is asked for again after each such deadline."""
+
+    kind: Literal["details_due", "workflow_link_due"]
+    due_at: Instant
+
+
+class FollowedBy(Answered):
+    """An action that a review agreed on."""
+
+    id: str
+    status: Literal["open", "overdue", "completed", "cancelled"]
+
+
+class FollowedUp(Answered):
+    """An escalation that the record stands in, its review, and what was agreed there."""
+
+    id: str
+    status: Literal[
+        "awaiting_ack",
+        "acknowledged",
+        "under_review",
+        "action_agreed",
+        "snoozed",
+        "monitoring_outcome",
+        "closed",
+        "merged",
+        "historical",
+    ]
+    review_id: str | None = None
+    review_status: Literal["open", "under_review", "closed", "merged"] | None = None
+    closed_as: str | None = Field(None, description="The closure code of its review.")
+    closed_at: Instant | None = None
+    actions: list[FollowedBy]
+
+
+class Feedback(Answered):
+    """What became of the report, for whoever made it: the check, the review, the outcome."""
+
+    message: str = Field(description="In plain words.")
+    similar: Number = Field(description="How often it happened, as in `frequency`.")
+    escalations: list[FollowedUp]
+    outcome: Words | None = Field(None, description="How the record was closed: its own outcome, or its review's code.")
+
+
 class Revision(Answered):
     """A correction or completion."""
 
@@ -209,10 +255,12 @@ class NearMiss(Answered):
     escalation_ids: list[str]
     workflow_link: WorkflowLinked | None = None
     awaiting: list[str] | None = Field(None, description="Fields that a person still has to complete.")
-    flags: list[Literal["unregistered_service"]] | None = None
+    flags: list[Literal["unregistered_service", "overdue"]] | None = None
     duplicate_of: str | None = None
     other_sources: list[OtherSource] | None = None
     closure: NearMissClosed | None = None
+    next_deadlines: list[RecordDue] = Field(description="The earliest first; nothing once nothing is awaited.")
+    feedback: Feedback | None = Field(None, description="Only where one record is read.")
     revisions: list[Revision]
 
 

@@ -4,11 +4,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from app.api.schemas.answers.actions import Action
 from app.api.schemas.answers.common import (
     Answered,
     Duration,
     Instant,
-    InstantOrDay,
     Key,
     NextCursor,
     Words,
@@ -38,7 +38,11 @@ ESCALATION_EXAMPLE: dict[str, Any] = {
     ],
     "flags": [],
     "review_id": "rev_92ca7a9327bd5cf08b1423b00efd9378",
-    "next_deadlines": [],
+    "contacts": ["manager"],
+    "next_deadlines": [
+        {"kind": "ack_due", "due_at": "2026-03-03T20:52:11.402713Z", "level": 0},
+        {"kind": "review_due", "due_at": "2026-03-16T20:52:11.402713Z"},
+    ],
     "version": 1,
 }
 REVIEW_EXAMPLE: dict[str, Any] = {
@@ -50,6 +54,20 @@ REVIEW_EXAMPLE: dict[str, Any] = {
     "causes": [{"code": "rota_pressure", "kind": "system", "note": "One senior for two floors after 20:00."}],
     "system_risk": {"determination": "system_risk", "rationale": "The same handover was involved each time."},
     "actions": [],
+    "prompts": [
+        {
+            "code": "safeguarding",
+            "detail": "Consider whether these concerns, each of them low, together meet the safeguarding threshold; "
+            "record it.",
+        }
+    ],
+    "suggested_causes": [
+        {
+            "code": "rota_pressure",
+            "count": 2,
+            "near_miss_ids": ["nm_01a2067704597e289fff45e86fddf0a3", "nm_01a20677046f7bbe8284774b7b922b8d"],
+        }
+    ],
     "version": 4,
 }
 
@@ -62,10 +80,11 @@ class Member(Answered):
 
 
 class Deadline(Answered):
-    """What is due when."""
+    """What is due when; `level` where somebody's answer is waited for."""
 
     kind: str
     due_at: Instant
+    level: int | None = None
 
 
 class Escalation(Answered):
@@ -86,22 +105,27 @@ class Escalation(Answered):
         "acknowledged",
         "under_review",
         "action_agreed",
+        "snoozed",
         "monitoring_outcome",
         "closed",
+        "merged",
         "historical",
     ]
-    level: int
-    epoch: int
-    owner: str | None = Field(None, description="Who acknowledged it last.")
+    level: int = Field(description="The step of the ladder that is asked, from 0.")
+    epoch: int = Field(description="How often somebody has been asked anew; `if_epoch` names it.")
+    owner: str | None = Field(None, description="Who took it on: the first to acknowledge since somebody was asked.")
+    contacts: list[str] = Field(description="Who is asked: roles, or persons by their reference.")
     raised_at: Instant
     crossed_at: Instant = Field(description="Event time of the near miss that filled the window.")
     detected_late: bool
     detection_delay: Duration
     members: list[Member] = Field(description="In event-time order.")
-    flags: list[str]
+    flags: list[str] = Field(description="Out of support_below_threshold, chain_exhausted, nobody_reachable, overdue.")
     review_id: str | None = None
     previous_episode_id: str | None = None
     closed_as: str | None = None
+    snoozed_until: Instant | None = None
+    merged_into: str | None = None
     next_deadlines: list[Deadline]
     version: int
 
@@ -144,18 +168,6 @@ class SafeguardingConsidered(Answered):
     note: Words | None = None
 
 
-class Action(Answered):
-    """What is to change, who owns it, and by when."""
-
-    id: str
-    review_id: str
-    description: Words
-    owner: Words
-    due: InstantOrDay
-    due_at: Instant
-    version: int
-
-
 class Countersigned(Answered):
     """Leadership stands for closing without a system cause."""
 
@@ -171,6 +183,30 @@ class ReviewClosed(Answered):
     members: list[str] | None = None
 
 
+class Prompt(Answered):
+    """What is still to be considered before the review can be closed."""
+
+    code: str
+    detail: str
+
+
+class SuggestedCause(Answered):
+    """A cause that contributing factors of members speak for; only a person identifies one."""
+
+    code: str
+    count: int = Field(description="How many members name a factor of it.")
+    near_miss_ids: list[str]
+
+
+class ReviewReopened(Answered):
+    """How often it was reopened, and why the last time."""
+
+    times: int
+    reason: Words
+    by: str
+    at: Instant
+
+
 class Review(Answered):
     """A manager review about underlying causes."""
 
@@ -179,7 +215,7 @@ class Review(Answered):
     id: str
     sequence: int
     escalation_id: str
-    status: Literal["open", "under_review", "closed"]
+    status: Literal["open", "under_review", "closed", "merged"]
     opened_at: Instant
     causes: list[CauseFound]
     system_risk: RiskDetermined | None = None
@@ -187,6 +223,10 @@ class Review(Answered):
     actions: list[Action]
     countersignature: Countersigned | None = None
     closure: ReviewClosed | None = None
+    prompts: list[Prompt] | None = Field(None, description="There while the review is open.")
+    suggested_causes: list[SuggestedCause] = Field(description="Rolled up from its members' contributing factors.")
+    reopened: ReviewReopened | None = None
+    merged_into: str | None = Field(None, description="The review that it goes on in.")
     version: int
 
 

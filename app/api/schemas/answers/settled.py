@@ -134,6 +134,23 @@ class Rule(Answered):
     ladder: Ladder
 
 
+class Opening(Answered):
+    """From opening until closing; a closing not after its opening is the next day's."""
+
+    weekday: Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    since: str = Field(alias="from", description="HH:MM.")
+    until: str = Field(alias="to", description="HH:MM.")
+
+
+class WorkingTime(Answered):
+    """When the organisation is at work; without a country it observes no public holidays."""
+
+    hours: list[Opening]
+    country: str | None = None
+    subdivision: str | None = None
+    closed_on: list[Day]
+
+
 class Policy(Answered):
     """A policy, complete."""
 
@@ -144,6 +161,9 @@ class Policy(Answered):
         description='Service id or "*" → brackets {bracket, from, to}; left out, those of the service type.'
     )
     governance_cadence: Duration
+    details_due: Duration
+    workflow_link_due: Duration
+    working_time: WorkingTime
     reason: str | None = None
 
 

@@ -1,0 +1,113 @@
+"""`serve`, `api`, `worker`: the processes that stay. SQLite bears one of them, PostgreSQL as many as there are."""
+
+import contextlib
+from collections.abc import Generator
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from app.cli.saying import log_plainly, tell
+from app.database import migrate, sole
+from app.main import create_app
+from app.operations.house import CannotStart, House
+from app.settings import Settings
+from app.worker import Worker
+
+HOST = "127.0.0.1"
+PORT = 8000
+FINISHING = 4.0
+"""Seconds that the writer of a worker has to end, after the worker itself: both together are through in ten."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = PORT,
+    workers: Annotated[int, typer.Option(min=1, help="Processes; SQLite serves with one.")] = 1,
+) -> None:
+    """Serve the API and do the worker's work, on the database that FOREWARN_DATABASE_URL names."""
+    settings = Settings()
+    with _alone(settings, workers):
+        migrate.upgrade(settings.database_url)
+        bootstrap(settings)
+        _run(host, port, workers, "app.cli.serving:serving")
+
+
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = HOST,
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = PORT,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> None:
+    """Serve the API alone, on a PostgreSQL whose schema is up to date."""
+    _only_postgresql(Settings(), "api")
+    with contextlib.closing(House(Settings())):
+        pass
+    _run(host, port, workers, "app.cli.serving:answering")
+
+
+def worker() -> None:
+    """Do the worker's work alone, on a PostgreSQL whose schema is up to date."""
+    _only_postgresql(Settings(), "worker")
+    house = House(Settings())
+    house.start()
+    try:
+        Worker(house).run_until_signalled()
+    finally:
+        house.close(FINISHING)
+
+
+def serving() -> FastAPI:
+    """The application of `serve`: uvicorn makes one in each process."""
+    log_plainly()
+    return create_app(House(Settings()))
+
+
+def answering() -> FastAPI:
+    """The application of `api`."""
+    log_plainly()
+    return create_app(House(Settings()), with_worker=False)
+
+
+def bootstrap(settings: Settings) -> None:
+    """The first start on an empty database makes an organisation and its admin key."""
+    with contextlib.closing(House(settings)) as house:
+        if house.organisations():
+            return
+        key = house.open_organisation("default", "default", settings.bootstrap_api_key)
+        if key is not None and settings.bootstrap_api_key is None:
+            tell({"organisation_id": "default", "admin_key": key.secret})
+
+
+@contextlib.contextmanager
+def _alone(settings: Settings, workers: int) -> Generator[None]:
+    if settings.sqlite_path is None:
+        yield
+        return
+    if workers > 1:
+        raise CannotStart("SQLite serves with one process: leave --workers out, or use PostgreSQL.")
+    with sole.holding(settings.sqlite_path):
+        yield
+
+
+def _only_postgresql(settings: Settings, command: str) -> None:
+    if settings.dialect == "sqlite":
+        raise CannotStart(
+            f"SQLite serves with one process: use `forewarn serve`, or PostgreSQL for `forewarn {command}`."
+        )
+
+
+def _run(host: str, port: int, workers: int, factory: str) -> None:
+    uvicorn.run(
+        factory,
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        http="httptools",
+        loop="auto",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=10,
+    )

@@ -1,0 +1,68 @@
+"""Whom an escalation asks: the ladder as it stands now, who holds which role at this moment, and persons by token.
+
+A role is held by whom the service's register names for it today, and by every key of that role that is still valid:
+whoever signs in with it sees what is open. So an organisation that has registered nobody yet can still be reached.
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from sqlalchemy import or_, select
+
+from app.database.tables import api_keys
+from app.domain.ladder import Reach, Terms, terms_of
+from app.domain.moment import from_micros
+from app.domain.organisation import ROLES
+from app.domain.policy import Policy
+from app.domain.rule import Rule
+from app.domain.zones import zone
+from app.events.sealing import token
+from app.operations.calendars import calendar_of
+
+if TYPE_CHECKING:
+    from app.operations.desk import Desk
+
+
+def reach_of(desk: "Desk", service_id: str | None) -> Reach:
+    """Every role with who holds it for the service now; nobody when empty."""
+    held: dict[str, list[str]] = {role: [] for role in ROLES}
+    _, service = desk.configuration.service_of(service_id)
+    if service.particulars is not None:
+        today = _local_day(desk, service.particulars.time_zone)
+        for holder in service.particulars.role_holders:
+            if holder.since <= today and (holder.until is None or today < holder.until):
+                held.setdefault(holder.role, []).append(f"staff/{holder.ref.token}")
+    key = api_keys.c
+    valid = select(key.role, key.key_id).where(
+        key.organisation == desk.organisation,
+        key.role.is_not(None),
+        key.revoked_at.is_(None),
+        or_(key.expires_at.is_(None), key.expires_at > desk.micros),
+    )
+    for role, key_id in desk.connection.execute(valid.order_by(key.key_id)):
+        held.setdefault(role, []).append(f"key/{key_id}")
+    return {role: tuple(holders) for role, holders in held.items()}
+
+
+def terms_in(desk: "Desk", rule: Rule, policy: Policy) -> Terms:
+    """The ladder of a rule as it is to be kept."""
+    calendar = calendar_of(policy, from_micros(desk.micros)) if _waits_in_working_time(rule) else None
+    return terms_of(rule, policy.time_zone, calendar)
+
+
+def addressed(desk: "Desk", to: str) -> str:
+    """A role as it is; a person as the token that stands for them, by which they act too."""
+    if to in ROLES or to.startswith(("staff/", "key/")):
+        return to
+    its_token = token(desk.pepper, "staff", to)
+    desk.vault.remember_subject(desk.rows, desk.organisation, its_token, to)
+    return f"staff/{its_token}"
+
+
+def _waits_in_working_time(rule: Rule) -> bool:
+    return any(step.time_basis == "working" for step in rule.ladder.steps)
+
+
+def _local_day(desk: "Desk", time_zone: str | None) -> date:
+    where = zone(time_zone) if time_zone else desk.configuration.zone
+    return from_micros(desk.micros).astimezone(where).date()
