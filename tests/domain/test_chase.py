@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain import chase, near_miss
-from app.domain.chase import Chase, DetailsOverdue, WorkflowLinkOverdue
+from app.domain.chase import Chase, DetailsOverdue
 from app.domain.near_miss import (
     UNRECORDED,
     Closed,
@@ -37,9 +37,7 @@ LINK = WorkflowLink("administer", "handover", "eMAR", WORDS, WORDS)
 UNKNOWN = replace(LINK, stage_allowed="unknown")
 
 link_owed = Recorded(REPORT, CHECK, 1, workflow_link_due_at=MONDAY + 7 * DAY, workflow_link_due="P7D")
-both_owed = replace(
-    link_owed, awaiting=("staff_involved",), details_due_at=MONDAY + 3 * DAY, details_due="P3D"
-)  # fmt: skip
+both_owed = replace(link_owed, awaiting=("staff_involved",), details_due_at=MONDAY + 3 * DAY, details_due="P3D")
 completed = DetailsCompleted(("staff_involved",), REPORT, CHECK, 1)
 linked = Linked(LINK, CHECK)
 
@@ -187,10 +185,3 @@ def test_who_owned_what_was_breached_does_not_say_what_allowed_it() -> None:
 
     assert near_miss.decide(Revise(linked, "staff/above"), own, MONDAY) == [linked]
     assert near_miss.decide(Revise(linked, "staff/kemi"), after(link_owed), MONDAY) == [linked]
-
-
-def test_a_breach_reads_back_what_it_was_told_as() -> None:
-    (event,) = chase.run_due(after(link_owed).owed, MONDAY + 7 * DAY, {})
-
-    assert isinstance(event, WorkflowLinkOverdue)
-    assert event.why == "workflow_link_due"

@@ -5,6 +5,7 @@ after the clock has moved on. Both must tell the same story, event by event, wit
 """
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,10 @@ from tests.service import running_service
 BEGUN = datetime(2026, 3, 2, 10, tzinfo=UTC)
 KILLS = rounds(100)
 """Steps before which the process is killed: in `make test` the first few."""
+
+
+PATIENCE = 60.0
+"""Seconds for the worker to answer what is due."""
 
 
 class Home:
@@ -57,8 +62,10 @@ class Home:
         self._clock.with_suffix(".new").replace(self._clock)
         if is_killed:
             self._start()
+        given_up = time.monotonic() + PATIENCE
         while self._is_due(BEGUN + timedelta(days=day, **more)):
             self.ward.get("/livez")  # The worker looks several times a second.
+            assert time.monotonic() < given_up, self._service.log
         return self.ward
 
     def _is_due(self, now: datetime) -> bool:

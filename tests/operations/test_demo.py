@@ -49,7 +49,7 @@ def test_telling_it_again_changes_nothing(sqlite_url: str) -> None:
     with opened(sqlite_url) as room:
         first, demo = told(room)
         before = demo.ledger()
-        room.clock.go_on(days=3)
+        room.clock.go_on(hours=3)
 
         second, _ = told(room)
 

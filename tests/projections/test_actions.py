@@ -8,7 +8,7 @@ from app.database.tables import actions
 from app.domain.moment import parse_instant, to_micros
 from app.operations.rebuild import rebuild
 from tests.office import Office, opened
-from tests.operations.test_acting import agreed, cancel, complete, look, progress
+from tests.operations.undertakings import agreed, cancel, complete, look, progress
 
 FIRST_OF_APRIL = to_micros(parse_instant("2026-04-01T00:00:00Z"))
 
