@@ -12,6 +12,7 @@ from app.api import (
     health,
     heatmaps,
     near_misses,
+    notices,
     openapi,
     problems,
     reference,
@@ -24,7 +25,7 @@ from app.api.limits import Limits
 from app.operations.house import House
 from app.worker import Worker
 
-ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, actions, health, reference)
+ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, actions, notices, health, reference)
 
 
 HANDING_OVER = 0.0005

@@ -27,6 +27,7 @@ from app.operations.house import House
 from app.operations.job import Actor, Answer, Command, Idempotency, Show, Submit
 from app.operations.show import Reader
 from app.operations.submit import job_of
+from app.projections.inline import FOLLOWING
 from app.settings import Settings
 from tests.service import API_KEY, MASTER_KEY
 
@@ -235,9 +236,14 @@ class Office:
             chosen = select(table).where(table.c.organisation == self.organisation).order_by(*table.primary_key.columns)
             return [tuple(row) for row in connection.execute(chosen)]
 
-    def follow(self, name: str = "heatmap") -> int:
+    def follow(self) -> int:
+        """Every follower has come to the ledger's end; that sequence."""
         house = self.house
-        return catch_up(house.database, house.batches.dialect, house.configurations, self.organisation, name)
+        ends = {
+            catch_up(house.database, house.batches.dialect, house.configurations, self.organisation, name)
+            for name in FOLLOWING
+        }
+        return max(ends)
 
     def root(self) -> bytes:
         """What the head row says."""

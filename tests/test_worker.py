@@ -1,15 +1,19 @@
-"""The worker's rounds: timers that are due ring once, followers move on, and what is half rebuilt is let be."""
+"""The worker's rounds: due timers ring once, followers move on, audits come round, what is half rebuilt is let be."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 
-from app.clock import system_clock
+from app.clock import monotonic, system_clock
 from app.database.tables import followers, timers
+from app.operations.audit import Auditor, last_audit
 from app.operations.tick import oldest_due, tick
-from app.worker import Worker
+from app.projections.inline import FOLLOWING
+from app.projections.inline import FOLLOWING
+from app.worker import AUDIT_EVERY, Worker
 from tests.office import Office, answers_of, opened
 
 
@@ -17,6 +21,19 @@ from tests.office import Office, answers_of, opened
 def office(database_url: str) -> Iterator[Office]:
     with opened(database_url) as office:
         yield office
+
+
+class Broken(Auditor):
+    """An auditor whose database goes away between two pages."""
+
+    def audit(self, now: datetime) -> Iterator[int]:
+        yield 0
+        raise OSError("The database is away.")
+
+
+def heartbeat(office: Office) -> str | None:
+    with office.house.database.read() as connection:
+        return last_audit(connection, system_clock()).get("at")
 
 
 def three(office: Office, **changes: Any) -> None:
@@ -85,6 +102,31 @@ def test_timers_that_are_being_rebuilt_ring_nowhere(office: Office) -> None:
         assert oldest_due(connection, office.clock()) == 0
 
 
+def test_an_audit_is_not_the_first_thing_a_worker_does_and_then_comes_again(office: Office) -> None:
+    worker = Worker(office.house)
+
+    assert worker.audit()
+    assert heartbeat(office) is None
+
+    worker._next_audit = 0.0
+    while not worker.audit():
+        pass
+    assert heartbeat(office) is not None
+    assert worker._next_audit > monotonic() + AUDIT_EVERY / 2
+
+
+def test_an_audit_that_breaks_off_is_begun_anew_when_it_is_time_again(office: Office) -> None:
+    worker = Worker(office.house)
+    worker._auditor = Broken(office.house)
+    worker._next_audit = 0.0
+
+    with pytest.raises(OSError, match="away"):
+        worker.audit()
+
+    assert worker.audit()
+    assert heartbeat(office) is None
+
+
 def test_a_round_moves_every_follower_on(office: Office) -> None:
     office.submit()
 
@@ -92,4 +134,4 @@ def test_a_round_moves_every_follower_on(office: Office) -> None:
 
     with office.house.database.read() as connection:
         places = connection.execute(select(followers.c.position)).scalars().all()
-    assert places == [len(office.ledger())]
+    assert places == [len(office.ledger())] * len(FOLLOWING)

@@ -37,6 +37,7 @@ TAGS = {
     "escalations": "What crossed a rule's threshold, and which near misses it holds.",
     "reviews": "The manager's review of one escalation, closed once every gate is met.",
     "actions": "What a review agreed on: told how it goes, completed or cancelled, and looked at again.",
+    "notices": "What people were told, and why: one for each of them and each command, however many events it made.",
     "windows": "Why, or why not yet: the current count of a rule's key and its distance to the threshold.",
     "heatmaps": "Where in the work, and when, near misses were allowed.",
     "settings": "What the organisation settles: its services, its words, its policy.",

@@ -1,7 +1,5 @@
 """The workflow heatmap: where in the work, and when, near misses were allowed; every cell leads to its records."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,16 +9,13 @@ from starlette.responses import Response
 
 from app.api.asof import AsOf, sequence_of
 from app.api.door import shown
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, instant_of, listed, page
 from app.api.looking import Look, Reading
 from app.api.routes import told
 from app.api.schemas.answers import CellMembers, Heatmap
 from app.database.tables import FOR_EVER, heatmap_facts, near_misses
 from app.domain.decider import Fault, Invalid
-from app.domain.moment import parse_moment
 from app.domain.policy import Policy
-from app.domain.zones import zone
-from app.operations.follow import catch_up
 from app.operations.show import Reader
 from app.projections.heatmap import WEEKDAYS
 
@@ -60,7 +55,7 @@ def read_heatmap(
 ) -> Response:
     """Counts by two axes. The total is the sum of the cells and of the unlinked: those that no stage is known of."""
     row, column = _axis("rows", rows), _axis("columns", columns)
-    with _caught_up(look) as (reader, position):
+    with look.caught_up("heatmap") as (reader, position):
         sequence = sequence_of(reader, as_of)
         chosen = _facts(look, reader, sequence, from_, to, service_id, incident_type, classification)
         counted = chosen.with_only_columns(row, column, func.count()).group_by(row, column)
@@ -101,7 +96,7 @@ def read_cell(
 ) -> Response:
     """The near misses of one cell; a row or column that is left out is the one without a value."""
     first, second = _axis("rows", rows), _axis("columns", columns)
-    with _caught_up(look) as (reader, _):
+    with look.caught_up("heatmap") as (reader, _):
         sequence = sequence_of(reader, as_of)
         chosen = _facts(look, reader, sequence, from_, to, service_id, incident_type, classification)
         chosen = chosen.where(first.is_not_distinct_from(row), second.is_not_distinct_from(column))
@@ -112,15 +107,6 @@ def read_cell(
         ).with_only_columns(heatmap_facts.c.near_miss_id, near_misses.c.sequence)
         found = reader.connection.execute(page(chosen, near_misses.c.sequence, cursor, limit)).all()
     return listed(request, [one[0] for one in found[:limit]], [one[1] for one in found], limit)
-
-
-@contextmanager
-def _caught_up(look: Look) -> Generator[tuple[Reader, int]]:
-    """A reader whose map has come as far as the ledger had when it was asked, and how far that is."""
-    house = look.visit.door.house
-    position = catch_up(house.database, house.batches.dialect, house.configurations, look.organisation, "heatmap")
-    with look.reader() as reader:
-        yield reader, position
 
 
 def _axis(name: str, axis: str) -> "Column[Any]":
@@ -149,9 +135,9 @@ def _facts(
     counted = [classification] if classification is not None else sorted(_counted(policy))
     chosen = chosen.where(fact.classification.in_(counted))
     if from_ is not None:
-        chosen = chosen.where(fact.occurred_at >= _instant("from", from_, policy))
+        chosen = chosen.where(fact.occurred_at >= instant_of("from", from_, policy.time_zone))
     if to is not None:
-        chosen = chosen.where(fact.occurred_at < _instant("to", to, policy))
+        chosen = chosen.where(fact.occurred_at < instant_of("to", to, policy.time_zone))
     if service_id is not None:
         chosen = chosen.where(fact.service_id == service_id)
     if incident_type is not None:
@@ -162,13 +148,6 @@ def _facts(
 def _counted(policy: Policy) -> set[str]:
     """The classifications that any active rule counts."""
     return {name for rule in policy.rules if rule.mode == "active" for name in rule.count_classifications}
-
-
-def _instant(name: str, text: str, policy: Policy) -> int:
-    try:
-        return parse_moment(text.replace(" ", "+"), zone(policy.time_zone)).at
-    except ValueError as error:
-        raise Invalid(Fault(f"/query/{name}", "not-a-moment", str(error))) from None
 
 
 def _is_unlinked(axis: str, label: str | None) -> bool:

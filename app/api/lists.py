@@ -1,4 +1,4 @@
-"""Lists: newest first, page by page, with a cursor that says only where the last page ended."""
+"""Lists: newest first, page by page, with a cursor that says only where the last page ended; filters by time."""
 
 import base64
 import binascii
@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import Query, Request
-from sqlalchemy import Column
+from sqlalchemy import Column, tuple_
 from sqlalchemy.sql import Select
 from starlette.responses import Response
 
 from app.api.door import shown
 from app.domain.decider import Fault, Invalid
+from app.domain.moment import parse_moment
+from app.domain.zones import zone
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")]
@@ -19,34 +21,55 @@ Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` o
 
 def before(cursor: str | None) -> int | None:
     """The sequence below which the page begins."""
+    place = _places(cursor, 1)
+    return None if place is None else place[0]
+
+
+def _places(cursor: str | None, parts: int) -> tuple[int, ...] | None:
     if cursor is None:
         return None
     try:
-        kind, _, number = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii").partition(":")
-        if kind != "before" or not (number.isdigit() and len(number) < 19):
+        kind, *numbers = base64.urlsafe_b64decode(cursor.encode("ascii")).decode("ascii").split(":")
+        if kind != "before" or len(numbers) != parts or not all(one.isdigit() and len(one) < 19 for one in numbers):
             raise ValueError
-        return int(number)
+        return tuple(int(one) for one in numbers)
     except (ValueError, binascii.Error):
         fault = Fault("/query/cursor", "unknown-cursor", "Use `next_cursor` of the page before, as it stands.")
         raise Invalid(fault) from None
 
 
+def instant_of(name: str, text: str, zone_name: str) -> int:
+    """The instant that the filter of that name means, in microseconds: a date is the start of that day in the zone."""
+    try:
+        return parse_moment(text.replace(" ", "+"), zone(zone_name)).at
+    except ValueError as error:
+        raise Invalid(Fault(f"/query/{name}", "not-a-moment", str(error))) from None
+
+
 def page(
-    chosen: "Select[*tuple[Any, ...]]", sequence: "Column[int]", cursor: str | None, limit: int
+    chosen: "Select[*tuple[Any, ...]]", sequence: "Column[int]", cursor: str | None, limit: int, *within: "Column[int]"
 ) -> "Select[*tuple[Any, ...]]":
-    """One page of a selection, newest first; one row more than asked tells whether another follows."""
-    below = before(cursor)
+    """One page of a selection, newest first; one row more than asked tells whether another follows.
+
+    `within`: what tells rows of one sequence apart.
+    """
+    columns = (sequence, *within)
+    below = _places(cursor, len(columns))
     if below is not None:
-        chosen = chosen.where(sequence < below)
-    return chosen.order_by(sequence.desc()).limit(limit + 1)
+        chosen = chosen.where(tuple_(*columns) < below)
+    return chosen.order_by(*(column.desc() for column in columns)).limit(limit + 1)
 
 
-def listed(request: Request, items: Sequence[Any], sequences: Sequence[int], limit: int) -> Response:
-    """The answer of a page: at most `limit` items, and where the next page begins."""
+def listed(request: Request, items: Sequence[Any], places: Sequence[int | Sequence[int]], limit: int) -> Response:
+    """The answer of a page: at most `limit` items, and where the next page begins. `places`: of each row that was
+    found its sequence, with what tells it apart within that.
+    """
     next_cursor = None
     headers: dict[str, str] = {}
-    if len(sequences) > limit:
-        next_cursor = base64.urlsafe_b64encode(f"before:{sequences[limit - 1]}".encode()).decode()
+    if len(places) > limit:
+        last = places[limit - 1]
+        numbers = ":".join(str(number) for number in ((last,) if isinstance(last, int) else last))
+        next_cursor = base64.urlsafe_b64encode(f"before:{numbers}".encode()).decode()
         following = request.url.include_query_params(cursor=next_cursor)
         headers["Link"] = f'<{following.path}?{following.query}>; rel="next"'
     return shown({"items": list(items[:limit]), "next_cursor": next_cursor}, headers=headers)

@@ -11,6 +11,7 @@ from fastapi.dependencies.models import Dependant
 from app.api.door import Visit, door_of
 from app.domain.decider import Fault, Invalid
 from app.operations.configuration import Configuration
+from app.operations.follow import catch_up
 from app.operations.show import Reader
 
 
@@ -30,6 +31,14 @@ class Look:
         """Read the organisation, in one consistent state."""
         with self.visit.door.house.reader(self.organisation, as_of) as reader:
             yield reader
+
+    @contextmanager
+    def caught_up(self, name: str) -> Generator[tuple[Reader, int]]:
+        """A reader whose follower has come as far as the ledger had when it was asked, and how far that is."""
+        house = self.visit.door.house
+        position = catch_up(house.database, house.batches.dialect, house.configurations, self.organisation, name)
+        with self.reader() as reader:
+            yield reader, position
 
     def settled(self, reader: Reader) -> Configuration:
         """What the organisation has settled."""

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from app.api import problems
 from app.api.asof import AsOf, sequence_of
 from app.api.door import BATCH_LIMIT, Visit, answered, door_of, shown
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, instant_of, listed, page
 from app.api.looking import Auditing, Reading
 from app.api.routes import told
 from app.api.schemas import (
@@ -32,11 +32,9 @@ from app.api.schemas.answers import BatchAnswer, History, NearMiss, NearMissList
 from app.database.prefetch import CommandKey
 from app.database.tables import FOR_EVER, commands, escalation_members, escalations, near_misses
 from app.domain.decider import Fault, Invalid, NotFound, Refused
-from app.domain.moment import parse_moment
 from app.domain.near_miss import (
     Stage,
 )
-from app.domain.zones import zone
 from app.events.store import Cause
 from app.operations import revise
 from app.operations.desk import Desk
@@ -135,11 +133,11 @@ def list_near_misses(
         if status is not None:
             chosen = _of_status(chosen, status)
         if occurred_from is not None:
-            chosen = chosen.where(row.occurred_at >= _instant("occurred_from", occurred_from, zone_name))
+            chosen = chosen.where(row.occurred_at >= instant_of("occurred_from", occurred_from, zone_name))
         if occurred_to is not None:
-            chosen = chosen.where(row.occurred_at < _instant("occurred_to", occurred_to, zone_name))
+            chosen = chosen.where(row.occurred_at < instant_of("occurred_to", occurred_to, zone_name))
         if recorded_after is not None:
-            chosen = chosen.where(row.recorded_at > _instant("recorded_after", recorded_after, zone_name))
+            chosen = chosen.where(row.recorded_at > instant_of("recorded_after", recorded_after, zone_name))
         if escalation_id is not None:
             member = escalation_members.c
             chosen = chosen.where(
@@ -307,10 +305,3 @@ def _of_status(chosen: Select[*tuple[Any, ...]], status: str) -> Select[*tuple[A
             return chosen.where(row.state == status, ~under_review)
         case _:
             return chosen.where(row.state == status)
-
-
-def _instant(name: str, text: str, zone_name: str) -> int:
-    try:
-        return parse_moment(text.replace(" ", "+"), zone(zone_name)).at
-    except ValueError as error:
-        raise Invalid(Fault(f"/query/{name}", "not-a-moment", str(error))) from None

@@ -17,7 +17,7 @@ from app.worker import Worker
 
 HOST = "127.0.0.1"
 PORT = 8000
-FINISHING = 4.0
+FINISHING = 2.0
 """Seconds that the writer of a worker has to end, after the worker itself: both together are through in ten."""
 
 

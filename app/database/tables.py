@@ -343,6 +343,36 @@ heatmap_facts = Table(
     Index(None, "organisation", "valid_to", "occurred_at"),
 )
 
+# What one command told an addressee (role, staff/<token> or key/<id>) about a stream. sequence, recorded_at: of the
+# first event that did, place: among those whom it addressed. whys: codes, with a space in between.
+notices = Table(
+    "notices",
+    metadata,
+    _text("organisation"),
+    _text("notice_id"),
+    _number("sequence"),
+    _number("place"),
+    _number("last_sequence"),
+    _number("recorded_at"),
+    _text("addressee"),
+    _text("subject"),
+    _text("escalation_id", optional=True),
+    _text("review_id", optional=True),
+    _text("service_id", optional=True),
+    _text("status"),
+    _text("why"),
+    _text("whys"),
+    _number("events"),
+    _number("level", optional=True),
+    _number("respond_by", optional=True),
+    _number("scheduled_at", optional=True),
+    _number("first_scheduled_at", optional=True),
+    PrimaryKeyConstraint("organisation", "notice_id"),
+    Index(None, "organisation", "sequence", "place", unique=True),
+    Index(None, "organisation", "addressee", "sequence"),
+    Index(None, "organisation", "escalation_id"),
+)
+
 # How far each follower of the ledger has come; moved in the transaction that stores its effect.
 followers = Table(
     "followers",

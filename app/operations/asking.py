@@ -7,7 +7,7 @@ whoever signs in with it sees what is open. So an organisation that has register
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 
 from app.database.tables import api_keys
 from app.domain.ladder import Reach, Terms, terms_of
@@ -32,15 +32,9 @@ def reach_of(desk: "Desk", service_id: str | None) -> Reach:
         for holder in service.particulars.role_holders:
             if holder.since <= today and (holder.until is None or today < holder.until):
                 held.setdefault(holder.role, []).append(f"staff/{holder.ref.token}")
-    key = api_keys.c
-    valid = select(key.role, key.key_id).where(
-        key.organisation == desk.organisation,
-        key.role.is_not(None),
-        key.revoked_at.is_(None),
-        or_(key.expires_at.is_(None), key.expires_at > desk.micros),
-    )
-    for role, key_id in desk.connection.execute(valid.order_by(key.key_id)):
-        held.setdefault(role, []).append(f"key/{key_id}")
+    for role, key_id in desk.connection.execute(_valid_keys(desk).order_by(api_keys.c.key_id)):
+        if role is not None:
+            held.setdefault(role, []).append(f"key/{key_id}")
     return {role: tuple(holders) for role, holders in held.items()}
 
 
@@ -51,12 +45,35 @@ def terms_in(desk: "Desk", rule: Rule, policy: Policy) -> Terms:
 
 
 def addressed(desk: "Desk", to: str) -> str:
-    """A role as it is; a person as the token that stands for them, by which they act too."""
-    if to in ROLES or to.startswith(("staff/", "key/")):
+    """A role as it is; a person as the token that stands for them, by which they act too.
+
+    The names that events have for people and keys are taken for what they are only where they name somebody: a
+    reference may be spelt alike, and must not come into the ledger in clear.
+    """
+    kind, _, name = to.partition("/")
+    if to in ROLES or (kind == "staff" and _is_known(desk, name)) or (kind == "key" and _is_valid(desk, name)):
         return to
     its_token = token(desk.pepper, "staff", to)
     desk.vault.remember_subject(desk.rows, desk.organisation, its_token, to)
     return f"staff/{its_token}"
+
+
+def _is_known(desk: "Desk", its_token: str) -> bool:
+    desk.vault.look_up(desk.rows, desk.organisation, its_token)
+    return desk.vault.knows(desk.organisation, its_token)
+
+
+def _is_valid(desk: "Desk", key_id: str) -> bool:
+    return desk.connection.execute(_valid_keys(desk).where(api_keys.c.key_id == key_id)).first() is not None
+
+
+def _valid_keys(desk: "Desk") -> Select[str | None, str]:
+    key = api_keys.c
+    return select(key.role, key.key_id).where(
+        key.organisation == desk.organisation,
+        key.revoked_at.is_(None),
+        or_(key.expires_at.is_(None), key.expires_at > desk.micros),
+    )
 
 
 def _waits_in_working_time(rule: Rule) -> bool:

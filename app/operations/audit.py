@@ -215,13 +215,14 @@ def _compare(
     for stream, state in known.standing.items():
         deadline = WATCHED[stream.split("/", 1)[0]].due_at(state)
         timer = timer_of.pop(stream, None)
-        if deadline is None and timer is None and silent_because(state) is None:
-            yield Finding(organisation, stream, "no_deadline")
-        elif deadline is not None and timer is None:
+        if deadline is None:
+            if silent_because(state) is None:
+                yield Finding(organisation, stream, "no_deadline")
+        elif timer is None:
             yield Finding(organisation, stream, "timer_missing", format_instant(deadline))
-        elif timer is not None and (deadline is None or to_micros(deadline) != timer):
-            expected = None if deadline is None else format_instant(deadline)
-            yield Finding(organisation, stream, "timer_wrong", expected, format_instant(from_micros(timer)))
+        elif timer != to_micros(deadline):
+            timer_at = format_instant(from_micros(timer))
+            yield Finding(organisation, stream, "timer_wrong", format_instant(deadline), timer_at)
     for stream, timer in timer_of.items():
         yield Finding(organisation, stream, "nothing_open", timer_at=format_instant(from_micros(timer)))
     yield from _unasked(organisation, known, rows, clock, now)

@@ -68,11 +68,8 @@ def _reviewed(followed: Mapping[str, Any]) -> str:
         case "closed":
             ended = f"A manager review was closed as {followed['closed_as'].replace('_', ' ')}"
             agreed = [one["status"] for one in followed["actions"]]
-            return (
-                f"{ended}; {agreed.count('completed')} of {len(agreed)} actions are completed."
-                if agreed
-                else f"{ended}."
-            )
+            done = f" (actions completed: {agreed.count('completed')} of {len(agreed)})" if agreed else ""
+            return f"{ended}{done}."
         case "merged":
             return "A manager review goes on together with another one."
         case _:

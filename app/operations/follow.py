@@ -1,7 +1,8 @@
 """Followers of the ledger: each keeps its place, moved in the transaction that stores its effect.
 
 A follower can skip nothing, for a sequence that it has passed was committed before. Workers of several
-processes share the followers: whoever holds a follower's row of an organisation goes on with it.
+processes share the followers: whoever holds a follower's row of an organisation goes on with it. A follower reads only
+the events that it heeds, and its place moves past the others.
 """
 
 from types import ModuleType
@@ -11,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from app.database.engine import Database
 from app.database.tables import followers, ledgers
+from app.events.catalogue import NAMES
 from app.events.codec import told
 from app.events.store import position, read_after
 from app.operations.configuration import Configurations
@@ -48,15 +50,17 @@ def step(
         place = claim(connection, organisation, name, wait=wait)
         if place is None:
             return 0
-        page = read_after(connection, organisation, place, PAGE)
-        if not page:
+        end = position(connection, organisation)
+        if place >= end:
             return place
+        heeded = [NAMES[kind][0] for kind in FOLLOWING[name].HEEDS]
+        page = read_after(connection, organisation, place, PAGE, up_to=end, types=heeded)
         rows = Rows(connection, dialect.write)
         context = Context(rows, organisation, organisation, configurations.now(connection, organisation).policy)
         for envelope in page:
             FOLLOWING[name].apply(context, told(envelope))
         rows.flush()
-        place = page[-1].sequence
+        place = page[-1].sequence if len(page) == PAGE else end
         connection.execute(
             update(followers)
             .where(and_(followers.c.organisation == organisation, followers.c.name == name))

@@ -92,6 +92,36 @@ def alarm_again(desk: Desk, changed: Facts, escalation_ids: Iterable[str]) -> li
     return drafts
 
 
+def take_out(desk: Desk, near_miss_id: str, escalation_ids: Iterable[str]) -> list[Draft]:
+    """The events of escalations that hold a near miss, which is none any more, for another reason than its key."""
+    drafts: list[Draft] = []
+    for escalation_id in escalation_ids:
+        stream = f"escalation/{escalation_id}"
+        state, version = desk.fold(stream, escalation.UNRAISED, escalation.evolve)
+        drafts.append(
+            Draft(stream, version, escalation.decide(escalation.WithdrawMember(near_miss_id), state, desk.now))
+        )
+    return drafts
+
+
+def gravities(desk: Desk, ids: Sequence[str], changed: Facts | None = None) -> dict[str, int]:
+    """How grave each near miss is: the one that is being changed as it will be, the others as they stand."""
+    weights: dict[str, int] = {}
+    if changed is not None and changed.near_miss_id in ids:
+        values = changed.values
+        weights[changed.near_miss_id] = gravity(str(values.get("classification")), _text(values.get("potential_harm")))
+    others = [f"near_miss/{one}" for one in ids if one not in weights]
+    if others:
+        for stream, envelopes in read_streams(desk.connection, desk.organisation, others).items():
+            state = near_miss.UNRECORDED
+            for envelope in envelopes:
+                state = near_miss.evolve(state, decode(envelope))
+            assert state.report is not None
+            near_miss_id = stream.removeprefix("near_miss/")
+            weights[near_miss_id] = gravity(state.report.classification, state.report.potential_harm)
+    return weights
+
+
 def escalation_id_of(command_id: str, rule_id: str, text: str) -> str:
     """The id of the escalation that a command opens for a key: the same however often the command is tried."""
     return "esc_" + uuid5(UUID(command_id), f"escalation {rule_id} {text}").hex
@@ -148,7 +178,7 @@ def _raise(
         detected_late=effect.detected_late,
         detection_delay=duration(effect.delay),
         terms=terms_in(desk, rule, policy),
-        gravity=max(_gravities(desk, effect.members, changed).values(), default=0) or None,
+        gravity=max(gravities(desk, effect.members, changed).values(), default=0) or None,
         reach=reach_of(desk, crossing.service_id),
     )
     raised = escalation.decide(command, escalation.UNRAISED, now)
@@ -183,31 +213,13 @@ def _attach(
     near_miss_id: str, kind: escalation.MemberKind, state: Escalation, desk: Desk, changed: Facts | None
 ) -> escalation.Attach:
     """Harm that was done is always told; what could have been harm, when it is graver than all that was known."""
-    weight = _gravities(desk, (near_miss_id,), changed)[near_miss_id]
+    weight = gravities(desk, (near_miss_id,), changed)[near_miss_id]
     is_harm = changed is not None and changed.near_miss_id == near_miss_id and _is_harm(changed.values)
     return escalation.Attach(near_miss_id, kind, is_harm or weight > state.gravity, weight)
 
 
 def _is_harm(values: Mapping[str, Value]) -> bool:
     return values.get("classification") == "harm_incident"
-
-
-def _gravities(desk: Desk, ids: Sequence[str], changed: Facts | None) -> dict[str, int]:
-    """How grave each near miss is: the one that is being changed as it will be, the others as they stand."""
-    weights: dict[str, int] = {}
-    if changed is not None and changed.near_miss_id in ids:
-        values = changed.values
-        weights[changed.near_miss_id] = gravity(str(values.get("classification")), _text(values.get("potential_harm")))
-    others = [f"near_miss/{one}" for one in ids if one not in weights]
-    if others:
-        for stream, envelopes in read_streams(desk.connection, desk.organisation, others).items():
-            state = near_miss.UNRECORDED
-            for envelope in envelopes:
-                state = near_miss.evolve(state, decode(envelope))
-            assert state.report is not None
-            near_miss_id = stream.removeprefix("near_miss/")
-            weights[near_miss_id] = gravity(state.report.classification, state.report.potential_harm)
-    return weights
 
 
 def _text(value: Value | None) -> str | None:

@@ -3,13 +3,15 @@
 Whoever closes the review that goes on looks at all of them; so none is closed, or forgotten, by being merged.
 """
 
+from collections.abc import Iterator
+
 from app.domain import escalation
 from app.domain.decider import Fault, Invalid, NotFound
-from app.domain.escalation import Escalation
 from app.events.store import Cause
 from app.operations import climbing, reviewing
 from app.operations.climbing import Standing
 from app.operations.desk import Desk
+from app.operations.judging import gravities
 
 
 def merge(desk: Desk, cause: Cause, standing: Standing, into: str) -> None:
@@ -19,8 +21,7 @@ def merge(desk: Desk, cause: Cause, standing: Standing, into: str) -> None:
     merged = standing.draft(command)
     if not merged.events:
         return
-    joining = [escalation.Attach(one, "member") for one in _members(standing.state)]
-    drafts = [merged, target.draft(*joining)]
+    drafts = [merged, target.draft(*_joining(desk, standing, target))]
     if target.raised.review_id is not None:
         ended = reviewing.merge(desk, standing, target.raised.review_id)
         drafts += [ended] if ended is not None else []
@@ -36,5 +37,11 @@ def _target(desk: Desk, standing: Standing, into: str) -> Standing:
         raise Invalid(Fault("/into", "unknown-id", "Name an escalation that is open.")) from missing
 
 
-def _members(state: Escalation) -> list[str]:
-    return [one for one, kind in state.members.items() if kind == "member"]
+def _joining(desk: Desk, standing: Standing, target: Standing) -> Iterator[escalation.Attach]:
+    """What it held goes on as what it was. If that is graver than what was known there, people answer anew, once."""
+    weights = gravities(desk, [one for one, kind in standing.state.members.items() if kind != "withdrawn"])
+    gravest = max(weights, key=lambda one: weights[one], default=None)
+    for one, kind in standing.state.members.items():
+        if kind != "withdrawn":
+            is_graver = one == gravest and weights[one] > target.state.gravity
+            yield escalation.Attach(one, kind, is_graver, weights[one])

@@ -24,7 +24,7 @@ from app.operations import chasing
 from app.operations.desk import Desk
 from app.operations.documents import clear
 from app.operations.job import PreconditionFailed
-from app.operations.judging import alarm_again, check_of, drafts_of
+from app.operations.judging import alarm_again, check_of, drafts_of, take_out
 from app.operations.reporting import PERSONAL, Sealer, awaited, link_of, place_document, report_of
 from app.operations.show import Reader
 from app.projections.facts import facts_of
@@ -248,10 +248,10 @@ def _judged(
     drafts = [Draft(record.stream, record.version, decided, occurred_at)]
     drafts += drafts_of(desk, judgement.effects, cause.command_id, after_facts)
     told = {draft.stream for draft in drafts}
-    if after_facts is not None and after is not None and _is_graver(record.report, after.report):
+    if after is None or _is_graver(record.report, after.report):
         standing_in = Reader(desk.connection, desk.vault, desk.organisation).standing_in(record.near_miss_id)
         ids = [one for one, is_open in standing_in if is_open and f"escalation/{one}" not in told]
-        drafts += alarm_again(desk, after_facts, ids)
+        drafts += alarm_again(desk, after_facts, ids) if after_facts else take_out(desk, record.near_miss_id, ids)
     desk.append(cause, drafts)
     desk.memory.forget()
 

@@ -27,6 +27,7 @@ from app.events.envelope import Envelope, Told
 from app.projections.context import Context
 
 TABLES = (heatmap_facts,)
+HEEDS = (Recorded, Corrected, DetailsCompleted, Linked, Withdrawn, MarkedDuplicate)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 

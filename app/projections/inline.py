@@ -1,7 +1,7 @@
 """Which projections there are, by the names that `forewarn rebuild` takes.
 
 Inline ones are written in the transaction of the events themselves: they are what the rules ask next. The
-others follow the ledger, each with its own checkpoint.
+others follow the ledger, each with its own checkpoint, and say which events they heed.
 """
 
 from types import ModuleType
@@ -12,7 +12,7 @@ from app.domain import adoption
 from app.domain.adoption import Adopted
 from app.domain.policy import Policy
 from app.events.envelope import Told
-from app.projections import actions, escalations, heatmap, register, services, timers, windows
+from app.projections import actions, escalations, heatmap, notices, register, services, timers, windows
 from app.projections.context import Context
 
 INLINE: dict[str, ModuleType] = {
@@ -23,7 +23,7 @@ INLINE: dict[str, ModuleType] = {
     "services": services,
     "windows": windows,
 }
-FOLLOWING: dict[str, ModuleType] = {"heatmap": heatmap}
+FOLLOWING: dict[str, ModuleType] = {"heatmap": heatmap, "notices": notices}
 
 
 def tables_of(name: str) -> tuple[Table, ...]:

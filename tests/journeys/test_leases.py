@@ -1,4 +1,4 @@
-"""Workers in processes of their own share what is due; one is killed, one is told to stop, and nothing is done twice."""
+"""Workers in processes of their own share what is due; one is killed, one is told to stop: nothing is done twice."""
 
 import json
 import signal
@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 from app.clock import system_clock
 from app.database.tables import ledgers, timer_leases, timers
 from app.domain.moment import format_instant, parse_instant, to_micros
+from app.operations.audit import last_audit
 from app.operations.tick import LEASE, tick
 from tests.office import LINK, Office, answers_of, assert_intact, opened
 from tests.rounds import rounds
@@ -116,6 +117,10 @@ class Ward:
                 select(func.count()).select_from(timers).where(timers.c.due_at <= at)
             ).scalar_one()
 
+    def is_audited(self) -> bool:
+        with self.office.house.database.read() as connection:
+            return "at" in last_audit(connection, system_clock())
+
     def close(self) -> None:
         self._running.close()
 
@@ -146,6 +151,7 @@ def test_a_worker_killed_while_it_holds_timers_leaves_each_effect_exactly_once(w
 
     assert_each_climbed_once(ward, TIMERS)
     living.until(lambda: dead not in ward.holders())
+    living.until(ward.is_audited)
     assert living.stop() == 0
     assert ward.holders() == {}
 

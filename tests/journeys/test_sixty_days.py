@@ -23,7 +23,7 @@ from tests.rounds import rounds
 from tests.service import running_service
 
 BEGUN = datetime(2026, 3, 2, 10, tzinfo=UTC)
-KILLS = rounds(100)
+KILLS = rounds(100) // 2
 """Steps before which the process is killed: in `make test` the first few."""
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,8 +11,8 @@ from sqlalchemy import delete, insert, select, update
 from structlog.testing import capture_logs
 
 from app.database.tables import installation, timers
-from app.operations import acting
-from app.operations.audit import LATE, Auditor, last_audit
+from app.operations import acting, reviewing
+from app.operations.audit import LATE, WATCHED, Auditor, last_audit
 from app.operations.rebuild import rebuild
 from app.operations.tick import tick
 from tests.office import Office, answers_of, opened
@@ -116,6 +117,16 @@ def test_every_kind_of_deadline_is_held_against_its_timer(office: Office, kind: 
     assert {(stream.split("/")[0], what) for stream, what in missing(office)} == {(kind, "timer_missing")}
 
 
+def test_what_is_open_and_waits_for_nothing_is_named(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    escalation = three(office)
+    forgetful = replace(WATCHED["escalation"], due_at=lambda _state: None)
+
+    monkeypatch.setitem(WATCHED, "escalation", forgetful)  # No event that there is makes a rule so.
+
+    audited(office)
+    assert missing(office) == [(f"escalation/{escalation['id']}", "no_deadline")]
+
+
 def test_a_timer_that_is_late_by_a_moment_is_named(office: Office) -> None:
     escalation = three(office)
     with office.house.database.write() as connection:
@@ -189,8 +200,6 @@ def test_what_was_reopened_is_watched_again(office: Office) -> None:
 
 
 def reopening(office: Office, review_id: str) -> Any:
-    from app.operations import reviewing
-
     return office.command(
         lambda desk, cause: reviewing.reopen(desk, cause, reviewing.load(desk, review_id), "It came back."), review_id
     )

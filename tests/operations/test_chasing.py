@@ -58,10 +58,10 @@ def test_a_record_says_until_when_it_waits_in_its_first_answer_and_in_every_repl
     shown = office.near_miss(first["id"])
 
     assert deadlines(first) == {"workflow_link_due": "2026-03-09T10:00:00.000000Z"}
-    assert "flags" not in first
+    assert first["flags"] == ["unregistered_service"]
     assert again == first == office.near_miss(first["id"], as_of=first["sequence"])
     assert deadlines(shown) == {"workflow_link_due": "2026-03-16T10:00:00.000000Z"}
-    assert (shown["flags"], shown["version"]) == (["overdue"], 2)
+    assert (shown["flags"], shown["version"]) == (["unregistered_service", "overdue"], 2)
 
 
 def test_each_level_is_told_at_its_scheduled_instant_and_nothing_falls_silent(office: Office) -> None:
@@ -107,7 +107,7 @@ def test_details_that_are_completed_are_chased_no_more_and_the_link_still_is(off
     look(office)
 
     assert deadlines(done) == {"workflow_link_due": "2026-03-09T10:00:00.000000Z"}
-    assert "flags" not in done
+    assert "overdue" not in done["flags"]
     assert told(office) == [
         ("details_overdue", "2026-03-05", ["manager"]),
         ("workflow_link_overdue", "2026-03-09", ["manager"]),

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from app.database.tables import followers, heatmap_facts
 from app.events.store import position, read_after
 from app.operations.follow import lagging, step
+from app.projections.inline import FOLLOWING
 from tests.office import Clock, Office, opened
 from tests.rounds import rounds
 
@@ -120,7 +121,7 @@ def test_a_follower_is_told_to_lag_until_it_has_caught_up(database_url: str) -> 
         end = office.follow()
 
         with office.house.database.read() as connection:
-            assert before == [("default", "heatmap", end)]
+            assert before == [("default", name, end) for name in FOLLOWING]
             assert lagging(connection) == []
 
 

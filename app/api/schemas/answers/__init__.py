@@ -6,6 +6,7 @@ They are checked against real answers in `tests/house/test_openapi.py`, to the l
 from app.api.schemas.answers.actions import Action, ActionList
 from app.api.schemas.answers.common import Answered, Health, Problem
 from app.api.schemas.answers.near_misses import BatchAnswer, History, NearMiss, NearMissList
+from app.api.schemas.answers.notices import Notice, NoticeList
 from app.api.schemas.answers.reviews import Escalation, EscalationList, Review, ReviewList
 from app.api.schemas.answers.settled import (
     CellMembers,
@@ -32,6 +33,8 @@ __all__ = [
     "History",
     "NearMiss",
     "NearMissList",
+    "Notice",
+    "NoticeList",
     "Policy",
     "PolicyVersions",
     "Problem",

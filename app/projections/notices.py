@@ -1,0 +1,126 @@
+"""Notices: what each command told people, coalesced for each of them and each stream.
+
+A follower: it reads the ledger after the fact. A page may end in the middle of a command, so a row takes up the events
+of its command one by one, and its id hangs on the command, the stream and the addressee: wherever pages end, and
+however often it is made anew, it is the same row.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from sqlalchemy import and_, select, update
+
+from app.database.tables import events, notices
+from app.domain import action, near_miss
+from app.domain.action import ActionOverdue, Agreed
+from app.domain.escalation import Raised
+from app.domain.moment import from_micros, to_micros
+from app.domain.notice import Notice, coalesced, notices_of
+from app.domain.review import Opened
+from app.events.catalogue import CATALOGUE
+from app.events.codec import decode
+from app.events.envelope import Envelope, Told
+from app.projections.context import Context
+
+TABLES = (notices,)
+HEEDS = tuple(one.event for one in CATALOGUE.values() if "notify" in {field.name for field in fields(one.event)})
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a stream is about, as it stood right after the event."""
+
+    status: str
+    service_id: str | None
+    escalation_id: str | None = None
+    review_id: str | None = None
+
+
+def apply(context: Context, told: Told[Any]) -> None:
+    """What the event does to the rows of notices."""
+    made = notices_of([(told.envelope.stream, _with_owner(context, told))])
+    if not made:
+        return
+    about = _about(context, told)
+    for place, one in enumerate(made):
+        _take_up(context, told.envelope, about, place, one)
+
+
+def _take_up(context: Context, envelope: Envelope, about: About, place: int, notice: Notice) -> None:
+    notice_id = notice_id_of(envelope.correlation_id, notice)
+    its_row = and_(notices.c.organisation == context.organisation, notices.c.notice_id == notice_id)
+    standing = context.rows.execute(select(notices).where(its_row)).one_or_none()
+    if standing is None:
+        first = (envelope.sequence, place, envelope.sequence, envelope.recorded_at, notice.to, notice.subject)
+        of = (about.escalation_id, about.review_id, about.service_id)
+        changing = _changing(about, notice)
+        context.rows.insert(notices, (context.organisation, notice_id, *first, *of, *changing.values()))
+    else:
+        values = _changing(about, coalesced(_read(standing), notice))
+        context.rows.execute(update(notices).where(its_row).values(last_sequence=envelope.sequence, **values))
+
+
+def notice_id_of(correlation_id: str, notice: Notice) -> str:
+    """The id of the notice that a command makes."""
+    return "ntc_" + uuid5(NAMESPACE_URL, f"forewarn notice {correlation_id} {notice.subject} {notice.to}").hex
+
+
+def _changing(about: About, notice: Notice) -> dict[str, Any]:
+    """What every event of a command may change, in the order of the table's last columns."""
+    return {
+        "status": about.status,
+        "why": notice.why,
+        "whys": " ".join(notice.whys),
+        "events": notice.events,
+        "level": notice.level,
+        "respond_by": to_micros(notice.respond_by) if notice.respond_by else None,
+        "scheduled_at": to_micros(notice.scheduled_at) if notice.scheduled_at else None,
+        "first_scheduled_at": to_micros(notice.first_scheduled_at) if notice.first_scheduled_at else None,
+    }
+
+
+def _read(row: Any) -> Notice:
+    return Notice(
+        row.subject,
+        row.addressee,
+        row.why,
+        tuple(row.whys.split()),
+        row.events,
+        row.level,
+        *(None if at is None else from_micros(at) for at in (row.respond_by, row.scheduled_at, row.first_scheduled_at)),
+    )
+
+
+def _with_owner(context: Context, told: Told[Any]) -> object:
+    """The event; of an overdue action with its owner, whom the ladder does not name, among those who are told."""
+    if not isinstance(told.event, ActionOverdue):
+        return told.event
+    agreed: Agreed = _beginning(context, told.envelope.stream)
+    return replace(told.event, notify=(*told.event.notify, f"staff/{agreed.owner.token}"))
+
+
+def _about(context: Context, told: Told[Any]) -> About:
+    stream = told.envelope.stream
+    match told.envelope.kind:
+        case "action":
+            agreed: Agreed = _beginning(context, stream)
+            opened: Opened = _beginning(context, f"review/{agreed.review_id}")
+            raised: Raised = _beginning(context, f"escalation/{opened.escalation_id}")
+            status = context.folded(told, action.UNAGREED, action.evolve).status
+            return About(status, raised.service_id, opened.escalation_id, agreed.review_id)
+        case "near_miss":
+            state = context.folded(told, near_miss.UNRECORDED, near_miss.evolve)
+            return About(state.stage.value, state.report.service_id if state.report else None)
+        case _:
+            raised = _beginning(context, stream)
+            status = context.escalation(told).status.value
+            return About(status, raised.service_id, told.envelope.subject, raised.review_id)
+
+
+def _beginning(context: Context, stream: str) -> Any:
+    """How a stream began: what it is about, for good."""
+    chosen = select(events).where(
+        events.c.organisation == context.ledger, events.c.stream == stream, events.c.version == 1
+    )
+    return decode(Envelope(*context.rows.connection.execute(chosen).one()))
