@@ -12,7 +12,6 @@ from app.database.tables import followers, timers
 from app.operations.audit import Auditor, last_audit
 from app.operations.tick import oldest_due, tick
 from app.projections.inline import FOLLOWING
-from app.projections.inline import FOLLOWING
 from app.worker import AUDIT_EVERY, Worker
 from tests.office import Office, answers_of, opened
 

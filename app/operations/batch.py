@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError
 
 from app.database.dialects import postgresql, sqlite
 from app.database.prefetch import Ask, HeadRow, Range, TimerRow, Told
@@ -41,6 +42,8 @@ class Batches:
         self.vault = vault
         self.configurations = configurations
         self.standings = Standings()
+        self.broken: set[TimerRow] = set()
+        """Timers whose rule failed instead of answering: asked by workers alone, so that they stop no command."""
 
     def forget(self) -> None:
         """After a rollback nothing remembered can be trusted."""
@@ -185,10 +188,18 @@ class Batch:
             found = [TimerRow(*row) for row in self._rows.execute(chosen)]
 
     def _fire_first(self, timer: TimerRow) -> None:
+        if timer in self._batches.broken:
+            return
         try:
             self._fire_one(timer)
         except Refused as refusal:  # Nothing of it is done, and it is nobody's fault who commands something else.
             log.error("timer.refused", **timer._asdict(), detail=refusal.detail)
+        except DBAPIError:
+            raise
+        except Exception:  # This batch is rolled back; the commands in it are tried again without the timer.
+            self._batches.broken.add(timer)
+            log.exception("timer.broken", **timer._asdict())
+            raise
 
     def _fire_one(self, timer: TimerRow) -> None:
         place = self._places[timer.organisation]
@@ -206,6 +217,7 @@ class Batch:
             raise NotFound("There is no such organisation.")
         if isinstance(job, Due):
             self._fire_one(job.timer)
+            self._batches.broken.discard(job.timer)
             return Answer(200, {})
         if self._again and (done := of_command(place.desk.connection, job.organisation, job.command_id)) is not None:
             return self._answer_again(place.desk, job, done[1])

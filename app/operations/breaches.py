@@ -26,6 +26,8 @@ NOBODY_INVOLVED = "Recorded by the service: a deadline was breached, nobody's wo
 def record(desk: Desk, cause: Cause, escalation_id: str, raised: Raised, events: Iterable[Event]) -> None:
     """Record what the first breach of a review's deadline says about how the service answers."""
     rule = desk.configuration.policy.rule(raised.rule_id)
+    if raised.rule_id == BREACHED_REVIEWS.id or (rule is not None and rule.own):
+        return
     for event in events:
         if isinstance(event, ReviewOverdue) and event.times == 1:
             _record(desk, cause, escalation_id, raised, event)

@@ -65,13 +65,17 @@ def test_the_contact_of_level_0_is_told_that_it_was_opened() -> None:
 
 
 def test_a_notice_has_every_reason_once_in_order_and_what_is_asked_of_the_last() -> None:
-    _, events = escalation.run_due(standing, MONDAY + 20 * DAY, EVERYBODY)
+    asked = escalation.LevelEntered(1, 0, ("deputy",), "escalated", MONDAY + 2 * DAY, scheduled_at=MONDAY + DAY)
+    again = escalation.LevelEntered(2, 1, ("deputy",), "escalated", MONDAY + 4 * DAY, scheduled_at=MONDAY + 3 * DAY)
+    grown = escalation.MemberAdded("nm-2", "member", notify=("deputy",), why="grew")
 
-    by_name = {one.to: one for one in told_by(events)}
+    (told,) = told_by([asked, grown, again])
+    (ending_otherwise,) = told_by([asked, again, grown])
 
-    assert by_name["deputy"].whys == ("escalated", "review_overdue")
-    assert by_name["leadership"].whys == ("chain_exhausted", "review_overdue")
-    assert (by_name["deputy"].why, by_name["deputy"].level) == ("review_overdue", 1)
+    assert told.whys == ending_otherwise.whys == ("escalated", "grew")
+    assert (told.why, told.level, told.respond_by) == ("escalated", 2, MONDAY + 4 * DAY)
+    assert (ending_otherwise.why, ending_otherwise.level, ending_otherwise.respond_by) == ("grew", None, None)
+    assert (ending_otherwise.first_scheduled_at, ending_otherwise.scheduled_at) == (MONDAY + DAY, MONDAY + 3 * DAY)
 
 
 def test_who_is_addressed_by_role_and_by_name_is_told_under_both() -> None:

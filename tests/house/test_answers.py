@@ -11,6 +11,7 @@ import pytest
 
 from app.main import create_app
 from tests.journeys.inside import Inside, opened
+from tests.journeys.ward import Ward
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
 PATHS: dict[str, Any] = DOCUMENT["paths"]
@@ -167,6 +168,7 @@ def use_every_route(inside: Inside) -> None:
     escalation = ward.escalation(third["escalation_ids"][0])
     ward.escalation("esc_none", expect=404)
     ward.get("/v1/escalations", limit=1)
+    ask_for_an_escalation(ward, escalation)
     review = escalation["review_id"]
     members = [one["near_miss_id"] for one in escalation["members"] if one["kind"] == "member"]
     ward.review(review, "closure", {"code": "action_agreed", "summary": "Done."}, expect=409)
@@ -218,6 +220,29 @@ def use_every_route(inside: Inside) -> None:
     inside.client.post("/v1/near-misses", headers=json_text, content=b" " * 300_000)
     for path in ("/livez", "/readyz", "/metrics"):
         inside.client.get(path)
+
+
+def ask_for_an_escalation(ward: Ward, escalation: dict[str, Any]) -> None:
+    """Every command of the ladder, and each refusal that has a code of its own."""
+    path = f"/v1/escalations/{escalation['id']}"
+    taken = ward.ask("POST", f"{path}/acknowledgement", expect=200)
+    ward.post(f"{path}/handover", {"to": ""}, expect=409)
+    ward.post(f"{path}/handover", {"to": "deputy-1"})
+    ward.post(f"{path}/manual-escalation", {"if_epoch": taken["epoch"]}, expect=409)
+    ward.post(f"{path}/manual-escalation", {"if_epoch": taken["epoch"] + 1})
+    ward.post(f"{path}/snooze", {"until": "2027-03-02T09:00:00Z"}, expect=409)
+    ward.post(f"{path}/snooze", {"until": "2026-03-02T09:00:00Z"}, expect=422)
+    ward.post(f"{path}/snooze", {"until": "2026-03-03T09:00:00Z"})
+    ward.escalation(escalation["id"])
+    ward.post(f"{path}/policy", {"version": 1})
+    ward.post(f"{path}/policy", {"version": 99}, expect=404)
+    ward.post(f"{path}/merge", {"into": escalation["id"]}, expect=409)
+    for deviation in ("early", "late"):
+        for _ in range(3):
+            ward.submit(service_id="elm-house", deviation=deviation)
+    beside, other = (one["id"] for one in ward.escalations(service_id="elm-house"))
+    ward.post(f"/v1/escalations/{beside}/merge", {"into": other})
+    ward.post(f"/v1/escalations/{beside}/acknowledgement", {}, expect=409)
 
 
 @pytest.mark.parametrize("name", [operation["operationId"] for item in PATHS.values() for operation in item.values()])

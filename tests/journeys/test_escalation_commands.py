@@ -231,12 +231,13 @@ def test_a_command_that_comes_again_with_its_idempotency_key_is_answered_as_the_
     other = crossing(ward, deviation="late")
     adopt(ward, [{"to": ["deputy"], "timeout": "P1D"}])
 
-    for number, (step, body) in enumerate(COMMANDS.items()):
+    bodies = {**COMMANDS, "merge": {"into": other["id"]}, "policy": {"version": 1}}
+
+    for number, (step, body) in enumerate(bodies.items()):
         escalation = crossing(ward, service_id=f"house-{number}")
-        body = {"into": other["id"]} if step == "merge" else {"version": 1} if step == "policy" else body
         first = say(ward, escalation, step, body, **{"Idempotency-Key": "press-1"})
         ward.withdraw(next(iter(kinds(escalation))))
 
         assert say(ward, escalation, step, body, **{"Idempotency-Key": "press-1"}) == first
-        other_body = {"to": "admin"} if step == "handover" else {"what": 0}
-        say(ward, escalation, step, other_body, expect=422, **{"Idempotency-Key": "press-1"})
+    reused = say(ward, escalation, "policy", {"version": 2}, expect=422, **{"Idempotency-Key": "press-1"})
+    assert code(reused) == "idempotency-key-reused"

@@ -144,7 +144,7 @@ def test_a_correction_takes_a_member_to_another_key_and_the_review_stays_open(wa
 
     (escalation,) = ward.escalations()
     assert kinds(escalation)[members[0]["id"]] == "withdrawn"
-    assert escalation["flags"] == ["support_below_threshold"]
+    assert "support_below_threshold" in escalation["flags"]
     assert escalation["status"] == "awaiting_ack"
 
 
@@ -451,7 +451,7 @@ def test_a_withdrawal_after_the_crossing_is_flagged_and_closes_nothing(ward: War
     after = ward.escalation(escalation["id"])
     assert withdrawn["status"] == "withdrawn"
     assert withdrawn["escalation_ids"] == []
-    assert after["flags"] == ["support_below_threshold"]
+    assert "support_below_threshold" in after["flags"]
     assert after["status"] == "awaiting_ack"
     assert kinds(after)[first] == "withdrawn"
     assert ward.get(f"/v1/reviews/{escalation['review_id']}")["status"] == "open"

@@ -192,6 +192,23 @@ def test_only_who_owned_it_when_it_was_breached_is_kept_from_it(office: Office) 
     assert office.do(linked(office, own["id"], later))["status"] == "linked"
 
 
+def test_a_late_worker_knows_who_owned_it_at_the_breach(office: Office) -> None:
+    """Their acknowledgement has expired meanwhile; it had not when the review was breached."""
+    owner = office.person("manager-2")
+    ladder = {"steps": [{"to": ["manager"], "timeout": "P30D"}], "ack_remind": "P13D", "ack_confirm": "P3D"}
+    office.do(office.adoption({"ladder": ladder}))
+    escalation_id = [office.submit() for _ in range(3)][-1]["escalation_ids"][0]
+    office.do(acknowledged(office, escalation_id, owner))
+    office.clock.go_on(days=20)
+    look(office)
+    (own,) = own_records(office)
+
+    with pytest.raises(LevelAboveNeeded):
+        office.do(linked(office, own["id"], owner))
+
+    assert "escalation.ack_expired" in office.types()
+
+
 def test_a_key_that_acts_for_itself_is_nobody_and_kept_from_nothing(office: Office) -> None:
     office.do(acknowledged(office, review_opens(office)["id"], KEY))
     own = breached(office)

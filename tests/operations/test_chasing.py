@@ -175,6 +175,18 @@ def test_what_is_due_runs_before_a_command_and_a_stale_version_is_refused(office
     assert office.types()[-2:] == ["near_miss.workflow_link_overdue", "near_miss.linked"]
 
 
+def test_a_command_answers_what_is_due_also_where_the_timer_was_lost(office: Office) -> None:
+    """The timer only asks: what is due is told by the record."""
+    near_miss = office.submit()["id"]
+    office.clock.go_on(days=14)
+    with office.house.database.write() as connection:
+        connection.execute(timers.delete())
+
+    office.do(office.link(near_miss))
+
+    assert office.types()[-3:] == [*["near_miss.workflow_link_overdue"] * 2, "near_miss.linked"]
+
+
 def test_whoever_holds_the_role_for_the_service_can_be_reached(office: Office) -> None:
     manager = RoleHolder("manager", Reference("c2VhbGVk", "k_1", "token"), date(2026, 1, 1))
     office.do(office.registration("willow-house", role_holders=(manager,)))

@@ -162,6 +162,19 @@ def test_a_timer_that_fails_stops_no_command(office: Office) -> None:
     assert climbs(office) == 1
 
 
+def test_a_timer_whose_rule_breaks_down_stops_no_command(office: Office) -> None:
+    raised(office, 1)
+    unheard_of = TimerRow(office.organisation, "unheard-of", "nobody", to_micros(office.clock()))
+    with office.house.database.write() as connection:
+        connection.execute(insert(timers).values(**unheard_of._asdict()))
+
+    recorded = [office.submit(service_id=service) for service in ("another", "a third")]
+
+    assert all(one["escalation_ids"] for one in recorded)
+    assert climbs(office) == 1
+    assert tick(office.house, "worker", NOW) == 1  # Workers go on asking it, and say so in their log.
+
+
 def test_what_another_organisation_owes_lets_no_timer_wait_for_a_command(office: Office) -> None:
     office.house.open_organisation("other", "other")
     other = Office(office.house, office.clock, "other")
