@@ -20,7 +20,7 @@ from starlette.responses import Response
 
 from app.api import strict_json
 from app.api.rate import Rate
-from app.api.schemas import Body, validate
+from app.api.schemas import Body, must_say, validate
 from app.database.prefetch import CommandKey
 from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.events.canonical import canonical
@@ -221,8 +221,7 @@ class Visit:
         """
         headers = self.request.headers
         sends_nothing = headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
-        must_say = any(field.is_required() for field in model.model_fields.values())
-        document: object = {} if sends_nothing and not must_say else await self.document(limit)
+        document: object = {} if sends_nothing and not must_say(model) else await self.document(limit)
         try:
             return validate(model, document, self.now)
         except Invalid:

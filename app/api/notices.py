@@ -11,6 +11,7 @@ from app.api.lists import Cursor, Limit, instant_of, listed, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas.answers import NoticeList
+from app.api.schemas.fields import LARGEST_INTEGER
 from app.database.tables import notices
 from app.events.envelope import instant
 from app.events.sealing import token
@@ -20,6 +21,7 @@ router = APIRouter(prefix="/v1", tags=["notices"])
 READ = "near-misses:read"
 INSTANTS = ("first_scheduled_at", "scheduled_at", "respond_by", "recorded_at")
 PATHS = {"escalation": "escalations", "action": "actions", "near_miss": "near-misses"}
+After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="A ledger sequence; told later than it.")]
 To = Annotated[str | None, Query(max_length=128, description="A role, a person's reference, or the name of a key.")]
 
 
@@ -31,13 +33,15 @@ def list_notices(
     escalation_id: Annotated[str | None, Query(max_length=128)] = None,
     service_id: Annotated[str | None, Query(max_length=128)] = None,
     recorded_after: Annotated[str | None, Query(max_length=40)] = None,
+    after: After = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
     """What people were told, the newest first: all that one command told one addressee of one thing is one notice."""
     row = notices.c
-    with look.caught_up("notices") as (reader, _):
-        chosen = select(notices).where(row.organisation == look.organisation)
+    with look.caught_up("notices") as (reader, position):
+        # What the follower has gone on with since may be half a command.
+        chosen = select(notices).where(row.organisation == look.organisation, row.sequence <= position)
         if to is not None:
             chosen = chosen.where(row.addressee.in_([to, _person(reader, to)]))
         if escalation_id is not None:
@@ -47,6 +51,8 @@ def list_notices(
         if recorded_after is not None:
             zone_name = look.settled(reader).policy.time_zone
             chosen = chosen.where(row.recorded_at > instant_of("recorded_after", recorded_after, zone_name))
+        if after is not None:
+            chosen = chosen.where(row.sequence > after)
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit, row.place)).all()
         names = reader.names({one.addressee for one in found})
     items = [_shown(one, names) for one in found[:limit]]

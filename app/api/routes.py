@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from app.api.schemas import Body
+from app.api.schemas import Body, must_say
 
 BODIES: dict[str, type[Body]] = {}
 """The models of request bodies, by the name that the OpenAPI document refers to."""
@@ -31,7 +31,7 @@ def told(
     extra: dict[str, Any] = {SCOPE: scope, "security": [{"key": [scope]}]}
     if body is not None:
         BODIES[body.__name__] = body
-        extra["requestBody"] = {"required": True, "content": {"application/json": _content(body)}}
+        extra["requestBody"] = {"required": must_say(body), "content": {"application/json": _content(body)}}
     extra[PROBLEMS] = list(dict.fromkeys([*(_WRITING if body is not None else _READING), *problems]))
     responses: dict[int | str, dict[str, Any]] = {"default": {}}  # Keeps the framework's own 422 out.
     if answer is not None:

@@ -3,7 +3,7 @@
 At most one is open for a key, and none closes here. What is only related belongs to the episode without holding it up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -81,6 +81,22 @@ def grown(rule: Rule, episode: Episode, members: tuple[str, ...]) -> list[Effect
     if not episode.supported:
         effects.append(SupportRegained(rule.id, episode.escalation_id))
     return effects
+
+
+def reopened(hearing: Hearing, key: Key, since: int, deferred: Collection[str] = ()) -> list[Effect]:
+    """An episode that is open again takes in what came to its key while it was closed.
+
+    Looks at the windows of its members, of what was recorded since a sequence, and of the `deferred`.
+    """
+    rule, memory = hearing.rule, hearing.memory
+    episode = memory.episode(rule, key)
+    if episode is None:
+        return []
+    entries = memory.entries(rule, key, EARLIEST, LATEST)
+    its_own = {one for one, kind in episode.members.items() if kind == "member"}.union(deferred)
+    chosen = {at for at, one in enumerate(entries) if one.sequence > since or one.near_miss_id in its_own}
+    full = [one for one in windows(rule, entries, hearing.zone) if one.qualifies and not chosen.isdisjoint(one.inside)]
+    return grown(rule, episode, members_of(entries, full)) if full else []
 
 
 def related(rule: Rule, episode: Episode, near_miss_id: str) -> list[Effect]:

@@ -122,6 +122,16 @@ class RaiseHistorical:
 
 
 @dataclass(frozen=True, slots=True)
+class Defer:
+    """A pattern on a key that cools down until an instant (microseconds): a policy found it, no report completed it."""
+
+    rule_id: str
+    key_text: str
+    near_miss_ids: tuple[str, ...]
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class Attach:
     """What these near misses are to the episode from now on, whatever they were before."""
 

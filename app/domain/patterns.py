@@ -26,6 +26,7 @@ from app.domain.judgement import (
     Attach,
     AttachHistorical,
     Closed,
+    Defer,
     Detach,
     Effect,
     Episode,
@@ -49,6 +50,7 @@ from app.domain.similarity import (
     Placement,
     Window,
     event_time,
+    key_text,
     place,
     reach,
     tally,
@@ -59,6 +61,7 @@ __all__ = [
     "Attach",
     "AttachHistorical",
     "Closed",
+    "Defer",
     "Detach",
     "Effect",
     "Episode",
@@ -136,10 +139,10 @@ def judge(
     return Judgement(tuple(checks), tuple(effects))
 
 
-def adopt(policy: Policy, memory: Scan, now: int, zone: ZoneInfo) -> tuple[Raise, ...]:
-    """The episodes that a policy opens when it is adopted: it looks only at reports in (now - W, now]."""
+def adopt(policy: Policy, memory: Scan, now: int, zone: ZoneInfo) -> tuple[Raise | Defer, ...]:
+    """The episodes that a policy opens when it is adopted, or puts off: it looks only at reports in (now - W, now]."""
     here = moment_of(now, zone)
-    opened: list[Raise] = []
+    opened: list[Raise | Defer] = []
     for rule in policy.judging:
         if rule.mode != "active":
             continue
@@ -150,8 +153,10 @@ def adopt(policy: Policy, memory: Scan, now: int, zone: ZoneInfo) -> tuple[Raise
             if not full or memory.episode(rule, key) is not None:
                 continue
             closed = memory.closed(rule, key)
-            if cooling_until(hearing, closed) is None:
+            if (until := cooling_until(hearing, closed)) is None:
                 opened.append(raised(hearing, key, entries, full, closed))
+            else:
+                opened.append(Defer(rule.id, key_text(key), members_of(entries, full), until))
     return tuple(opened)
 
 

@@ -15,6 +15,16 @@ class CooldownEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Deferred:
+    """A policy that was adopted found a pattern on a key that cools down: it is judged when that ends."""
+
+    rule_id: str
+    key_text: str
+    near_miss_ids: tuple[str, ...]
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CooldownExtended:
     """The policy has lengthened the cool-down since it began: what is deferred waits until then."""
 

@@ -32,6 +32,7 @@ CATALOGUE: dict[str, Entry] = {
     "near_miss.workflow_link_overdue": Entry(chase.WorkflowLinkOverdue),
     "watch.cooldown_ended": Entry(watch.CooldownEnded),
     "watch.cooldown_extended": Entry(watch.CooldownExtended),
+    "watch.deferred": Entry(watch.Deferred),
     "escalation.raised": Entry(escalation.Raised),
     "escalation.member_added": Entry(escalation.MemberAdded),
     "escalation.member_demoted": Entry(escalation.MemberDemoted),

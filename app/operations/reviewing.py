@@ -13,8 +13,9 @@ from uuid import UUID, uuid5
 from sqlalchemy import Row, select
 
 from app.database.tables import escalations
-from app.domain import action, escalation, near_miss, review
+from app.domain import action, episodes, escalation, near_miss, review
 from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.episodes import Hearing
 from app.domain.escalation import Escalation
 from app.domain.moment import parse_instant, to_micros
 from app.domain.near_miss import (
@@ -26,10 +27,11 @@ from app.domain.report import (
 )
 from app.domain.review import Review
 from app.events.store import Cause, Draft
-from app.operations import acting, climbing, revise
+from app.operations import acting, climbing, cooling, revise
 from app.operations.climbing import Standing
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
+from app.operations.judging import drafts_of
 from app.operations.reporting import Sealer
 from app.operations.revise import Record
 
@@ -132,10 +134,17 @@ def link_members(desk: Desk, cause: Cause, case: Case, ids: Sequence[str], link:
     ]
     if strangers:
         raise Invalid(*strangers)
-    records = [revise.load(desk, one) for one in dict.fromkeys(ids)]
-    for record in records:
-        revise.check_link(record, link)
-    for record in records:
+    records = {one: revise.load(desk, one) for one in ids}
+    ended = [
+        Fault(f"/near_miss_ids/{index}", "not-open", "It is closed, or counts no more: leave it out.")
+        for index, one in enumerate(ids)
+        if (records[one].state.closed or not records[one].state.counts) and not revise.says(records[one], link)
+    ]
+    if ended:
+        raise Invalid(*ended)
+    for record in records.values():
+        revise.check_link(record, link, cause)
+    for record in records.values():
         revise.link(desk, cause, record, link)
 
 
@@ -202,6 +211,8 @@ def reopen(desk: Desk, cause: Cause, case: Case, reason: str) -> None:
         reopened = near_miss.decide(near_miss.ReopenWithReview(case.review_id), record.state, case.now)
         drafts.append(Draft(record.stream, record.version, reopened))
     desk.append(cause, drafts)
+    if decided:
+        desk.append(cause, _taken_up(case, cause))
 
 
 def merge(desk: Desk, standing: Standing, into_review_id: str) -> Draft | None:
@@ -211,6 +222,20 @@ def merge(desk: Desk, standing: Standing, into_review_id: str) -> Draft | None:
     state, version = desk.fold(f"review/{review_id}", review.UNOPENED, review.evolve)
     merged = review.decide(review.MergeInto(into_review_id), state, standing.now)
     return Draft(f"review/{review_id}", version, merged)
+
+
+def _taken_up(case: Case, cause: Cause) -> list[Draft]:
+    """What came to its key while it was closed, also what its cool-down put off, joins what was reopened (S3)."""
+    desk, raised = case.desk, case.standing.raised
+    desk.memory.forget()
+    settled, key = desk.configuration, tuple(value for _, value in raised.key)
+    rule = settled.policy.rule(raised.rule_id)
+    if rule is None or rule.mode != "active":
+        return []
+    since = desk.read(case.standing.stream)[0].envelope.sequence
+    hearing = Hearing(settled.policy, rule, desk.memory, desk.micros, settled.zone)
+    effects = episodes.reopened(hearing, key, since, cooling.deferred_on(desk, rule.id, key, since))
+    return drafts_of(desk, effects, cause.command_id)
 
 
 def _held(case: Case) -> list[Record]:

@@ -117,7 +117,7 @@ def complete_details(desk: Desk, cause: Cause, record: Record, details: Mapping[
 def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) -> None:
     """Tie the near miss to the stage of work that allowed it (S7 to S9)."""
     check_link(record, document, cause)
-    if _says(record, document):
+    if says(record, document):
         return  # Saying the same again is not an error.
     made = link_of(document, record.sealer)
     after = near_miss.evolve(record.state, near_miss.Linked(made, _no_check(record)))
@@ -199,7 +199,7 @@ def _must_be_known(record: Record, document: Mapping[str, Any], pointer: str) ->
         raise Invalid(*faults)
 
 
-def _says(record: Record, document: Mapping[str, Any]) -> bool:
+def says(record: Record, document: Mapping[str, Any]) -> bool:
     """Whether the record's link says the same already."""
     link = record.state.workflow_link
     if link is None:

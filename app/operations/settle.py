@@ -6,6 +6,7 @@ from typing import Any
 from app.domain import adoption, patterns, service, taxonomy
 from app.domain.decider import Invalid
 from app.events.store import Cause, Draft
+from app.operations import cooling
 from app.operations.calendars import faults_of
 from app.operations.configuration import POLICY_STREAM, TAXONOMY_STREAM
 from app.operations.desk import Desk
@@ -31,8 +32,10 @@ def adopt_policy(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match
     desk.append(cause, [Draft(POLICY_STREAM, settled.policy_events, adopted)])
     desk.memory.forget()
     policy, now = desk.configuration.policy, desk.micros
-    raises = patterns.adopt(policy, desk.memory, now, desk.configuration.zone)
-    desk.append(cause, drafts_of(desk, raises, cause.command_id))
+    found = patterns.adopt(policy, desk.memory, now, desk.configuration.zone)
+    drafts = drafts_of(desk, [one for one in found if isinstance(one, patterns.Raise)], cause.command_id)
+    drafts += [cooling.put_off(desk, one) for one in found if isinstance(one, patterns.Defer)]
+    desk.append(cause, drafts)
 
 
 def extend_taxonomy(desk: Desk, cause: Cause, command: taxonomy.Extend, if_match: int | None) -> None:

@@ -1,6 +1,7 @@
 """What is due when, told by events alone: a timer only asks, and the rule answers."""
 
 import json
+from datetime import datetime
 
 from sqlalchemy import and_, delete, select
 
@@ -23,7 +24,7 @@ from app.domain.report import (
     Check,
 )
 from app.domain.similarity import key_text
-from app.domain.watch import CooldownEnded, CooldownExtended
+from app.domain.watch import CooldownEnded, CooldownExtended, Deferred
 from app.events.envelope import Told
 from app.projections.context import Context
 from app.projections.rows import Rows
@@ -90,6 +91,8 @@ def apply(context: Context, told: Told[object]) -> None:
             subject = cooldown_subject(rule_id, key)
             _drop(context, COOLDOWN, subject)
             context.rows.insert(timers, (context.organisation, COOLDOWN, subject, to_micros(until)))
+        case Deferred(rule_id, key, _, until):
+            _cool(context, cooldown_subject(rule_id, key), until)
         case CooldownEnded(rule_id, key):
             _drop(context, COOLDOWN, cooldown_subject(rule_id, key))
         case Agreed():
@@ -136,12 +139,14 @@ def _chase_anew(context: Context, told: Told[object]) -> None:
 
 def _defer(context: Context, check: Check) -> None:
     for rule in check.rules:
-        if rule.cooldown_until is None:
-            continue
-        subject = cooldown_subject(rule.rule_id, key_text(tuple(value for _, value in rule.key)))
-        standing = due_of(context.rows, context.organisation, COOLDOWN, subject)
-        if standing is None:
-            context.rows.insert(timers, (context.organisation, COOLDOWN, subject, to_micros(rule.cooldown_until)))
+        if rule.cooldown_until is not None:
+            subject = cooldown_subject(rule.rule_id, key_text(tuple(value for _, value in rule.key)))
+            _cool(context, subject, rule.cooldown_until)
+
+
+def _cool(context: Context, subject: str, until: datetime) -> None:
+    if due_of(context.rows, context.organisation, COOLDOWN, subject) is None:
+        context.rows.insert(timers, (context.organisation, COOLDOWN, subject, to_micros(until)))
 
 
 def _drop(context: Context, kind: str, subject: str) -> None:

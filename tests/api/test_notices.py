@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.journeys.inside import Inside
 from tests.journeys.ward import ACTION, Ward
 
@@ -131,6 +133,31 @@ def test_each_filter_leaves_what_it_names(inside: Inside) -> None:
     assert {one["id"] for one in overdue} <= {
         one["id"] for one in ward.get(NOTICES, escalation_id=first["id"])["items"]
     }
+
+
+def test_who_asks_on_from_the_newest_sequence_is_told_what_is_new_and_nothing_twice(ward: Ward) -> None:
+    raised(ward)
+    (seen,) = ward.get(NOTICES, after=0)["items"]
+
+    ward.submit()
+
+    assert told(ward, after=seen["sequence"]) == [("manager", "grew")]
+    assert told(ward, after=10**9) == []
+
+
+def test_what_was_told_since_the_answer_began_is_not_shown_for_it_may_be_half_a_command(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    escalation = raised(inside.ward)
+    before = told(inside.ward)
+    inside.clock.advance(days=6)
+    inside.ward.post(f"/v1/escalations/{escalation['id']}/acknowledgement", {})
+    assert len(told(inside.ward)) == len(before) + 3
+
+    # As if the follower had gone on in the middle of that, while the ledger had come so far when it was asked.
+    monkeypatch.setattr("app.api.looking.catch_up", lambda *_: escalation["sequence"])
+
+    assert told(inside.ward) == before
 
 
 def test_another_organisation_is_told_nothing(inside: Inside) -> None:

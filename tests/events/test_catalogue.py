@@ -56,6 +56,7 @@ PROMISED = {
     "taxonomy.extended",
     "watch.cooldown_ended",
     "watch.cooldown_extended",
+    "watch.deferred",
 }
 
 

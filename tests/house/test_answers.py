@@ -196,6 +196,8 @@ def use_every_route(inside: Inside) -> None:
     ward.get("/v1/actions/act_none", expect=404)
     ward.get("/v1/actions", limit=1)
     ward.get("/v1/actions", overdue=True)
+    ward.get("/v1/notices", limit=1)
+    ward.get("/v1/notices", to="manager-2")
     ward.get(f"/v1/reviews/{review}")
     ward.get(f"/v1/reviews/{review}", as_of=1, expect=404)
     ward.get("/v1/reviews", limit=1)

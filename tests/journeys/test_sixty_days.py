@@ -6,6 +6,7 @@ after the clock has moved on. Both must tell the same story, event by event, wit
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,12 @@ class Home:
         due = select(timers).where(timers.c.due_at <= to_micros(now))
         with self._engine.connect() as connection:
             return connection.execute(due).first() is not None
+
+    def notices(self) -> Counter[str]:
+        """How often each was told anything, by role; a key's id is another one each time."""
+        told = self.ward.get("/v1/notices", limit=200)
+        assert told["next_cursor"] is None
+        return Counter(one["to"].partition("/")[0] for one in told["items"])
 
     def close(self) -> None:
         self._running.close()
@@ -177,6 +184,10 @@ def live_through(home: Home) -> None:
     assert {"chain_exhausted", "overdue"} <= set(silent["flags"])
     assert set(deadlines(silent)) == {"ack_due", "review_due"}
     assert min(deadlines(silent).values()) > day(60)
+    told = ward.get("/v1/notices", escalation_id=second["id"], after=second["sequence"])["items"]
+    assert [one["to"] for one in told] == ["leadership", "operations", "deputy"]
+    assert (told[0]["first_scheduled_at"], told[0]["scheduled_at"]) == (day(44), day(60))
+    assert told[0]["coalesced"] > 60 - 44
 
 
 def nobody_answers(home: Home, escalation_id: str) -> None:
@@ -220,7 +231,7 @@ def test_sixty_days_are_the_same_story_on_any_database_however_often_the_process
 ) -> None:
     killed = opened(database_url, KILLS)
     live_through(killed)
-    story = killed.told()
+    story, notices = killed.told(), killed.notices()
 
     undisturbed = opened(empty_sqlite_url, 0)
     live_through(undisturbed)
@@ -228,3 +239,5 @@ def test_sixty_days_are_the_same_story_on_any_database_however_often_the_process
     assert story == undisturbed.told()
     exhausted = [one["scheduled_at"] for one in story if one["type"] == "escalation.chain_exhausted"]
     assert exhausted[:2] == [day(4), day(5)]
+    assert all(0 < notices[to] <= times for to, times in undisturbed.notices().items())
+    assert notices.keys() >= {name for one in story for name in one["notify"]}

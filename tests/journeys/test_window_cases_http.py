@@ -41,7 +41,7 @@ SUPPORTED = {
 }
 OF_THE_OPERATION = {"id", "op", "at", "recorded_at", "type"}
 LONG_AGO = datetime(2000, 1, 2, tzinfo=UTC)
-PATIENCE = 5.0
+PATIENCE = 60.0
 POLL_SECONDS = 0.02
 
 

@@ -151,6 +151,14 @@ def test_who_is_told_by_two_commands_is_told_twice(office: Office) -> None:
     assert told(office) == [("manager", "opened", 1), ("manager", "grew", 1)]
 
 
+def test_who_is_told_of_two_escalations_by_one_report_is_told_twice(office: Office) -> None:
+    office.do(office.adoption({"id": "similar"}, {"id": "anywhere", "group_by": ["incident_type"]}))
+    for _ in range(3):
+        office.submit()
+
+    assert told(office) == [("manager", "opened", 1)] * 2
+
+
 def test_what_is_found_in_imported_history_tells_nobody(office: Office) -> None:
     for _ in range(3):
         office.house.ask(office.submission(as_history=True, occurred_at="2025-03-02T09:00:00Z"))

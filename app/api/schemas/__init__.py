@@ -23,7 +23,7 @@ from app.api.schemas.reviews import (
     SystemRisk,
     WorkflowLinks,
 )
-from app.api.schemas.validation import Body, validate
+from app.api.schemas.validation import Body, must_say, validate
 from app.api.schemas.workflow import WorkflowLink
 
 __all__ = [
@@ -57,5 +57,6 @@ __all__ = [
     "Withdrawal",
     "WorkflowLink",
     "WorkflowLinks",
+    "must_say",
     "validate",
 ]

@@ -46,6 +46,11 @@ def validate(model: type[Model], document: object, now: datetime) -> Model:
     return taken
 
 
+def must_say(model: type[BaseModel]) -> bool:
+    """Whether a request has to have a body: where nothing needs to be said, nothing may be sent."""
+    return any(field.is_required() for field in model.model_fields.values())
+
+
 def refusal(code: str, detail: str) -> PydanticCustomError:
     """What a validator raises: the fault's code, and a sentence without braces."""
     return PydanticCustomError(code, detail)  # type: ignore[arg-type]  # The library wants a literal; ours are few.
