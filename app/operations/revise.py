@@ -124,9 +124,9 @@ def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) 
     _judged(desk, cause, record, after, lambda check: near_miss.Linked(made, check))
 
 
-def check_link(record: Record, document: Mapping[str, Any], cause: Cause | None = None) -> None:
+def check_link(record: Record, document: Mapping[str, Any], cause: Cause) -> None:
     """Refuse stages that the record's incident type does not have, and whoever is not to say what allowed it (S20)."""
-    near_miss.must_be_above(record.state, cause.actor if cause is not None else "")
+    near_miss.must_be_above(record.state, cause.actor)
     faults = taxonomy_check.link_faults(
         record.desk.configuration.taxonomy,
         record.report.incident_type,

@@ -135,6 +135,17 @@ def references(part: Any) -> Iterator[str]:
             yield from references(one)
 
 
+def test_only_a_request_that_needs_nothing_said_may_come_without_a_body() -> None:
+    optional = {
+        operation["operationId"]
+        for item in DOCUMENT["paths"].values()
+        for operation in item.values()
+        if "requestBody" in operation and not operation["requestBody"]["required"]
+    }
+
+    assert optional == {"acknowledge_escalation", "start_review", "complete_details", "extend_taxonomy"}
+
+
 def resolved(reference: str) -> Any:
     """What a reference within the document leads to."""
     found: Any = DOCUMENT

@@ -216,7 +216,6 @@ def test_a_key_that_acts_for_itself_is_nobody_and_kept_from_nothing(office: Offi
     assert office.do(linked(office, own["id"], KEY))["status"] == "linked"
 
 
-@pytest.mark.xfail(strict=True, reason="reviewing.link_members does not tell revise.check_link yet who asks.")
 def test_a_review_of_breaches_lays_its_link_over_none_of_them_for_who_owned_one(office: Office) -> None:
     """Nothing is half done: the record that may not be linked is found before any other is."""
     owner = office.person("manager-2")
