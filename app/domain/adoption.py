@@ -2,10 +2,12 @@
 in force when it is recorded, so versions are never changed, only followed by another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.domain.decider import Fault, Invalid
+from app.domain.moment import Span
 from app.domain.policy import DEFAULT_POLICY, Policy, parse_policy, policy_document
 
 
@@ -30,7 +32,27 @@ def decide(command: Adopt, policy: Policy) -> list[Adopted]:
     document = policy_document(adopted)
     if document == policy_document(policy):
         return []
+    if faults := list(_too_short(adopted)):
+        raise Invalid(*faults)
     return [Adopted(adopted.version, document)]
+
+
+def _too_short(policy: Policy) -> Iterator[Fault]:
+    """Deadlines that nobody could meet, but that would fill the ledger with levels while a service is down."""
+    detail = "Give whoever is asked at least a second (PT1S)."
+    for n, rule in enumerate(policy.rules):
+        steps = {f"ladder/steps/{m}/timeout": step.timeout for m, step in enumerate(rule.ladder.steps)}
+        reminders = {"ladder/ack_remind": rule.ladder.ack_remind, "ladder/ack_confirm": rule.ladder.ack_confirm}
+        for name, span in {**steps, **reminders, "review_due": rule.review_due}.items():
+            if span is not None and _is_shorter_than_a_second(span):
+                yield Fault(f"/rules/{n}/{name}", "out-of-range", detail)
+    for name, span in (("details_due", policy.details_due), ("workflow_link_due", policy.workflow_link_due)):
+        if _is_shorter_than_a_second(span):
+            yield Fault(f"/{name}", "out-of-range", detail)
+
+
+def _is_shorter_than_a_second(span: Span) -> bool:
+    return not span.months and not span.days and span.microseconds < 1_000_000
 
 
 def evolve(_: Policy, event: Adopted) -> Policy:

@@ -211,18 +211,21 @@ def raise_(command: Raise, now: datetime) -> list[Event]:
         return [crossing]
     terms = command.terms or DEFAULT_TERMS
     to = terms.rungs[0].to if terms.rungs else ()
+    at = command.scheduled_at or now
     raised = replace(
         crossing,
         terms=terms,
-        raised_at=now,
-        review_due_at=later(terms, now, terms.review_due),
+        raised_at=at,
+        review_due_at=later(terms, at, terms.review_due),
         notify=to,
-        respond_by=respond_by(terms, 0, now) if to else None,
+        respond_by=respond_by(terms, 0, at) if to else None,
         nobody_reachable=bool(to) and reaches_nobody(command.reach, to),
+        scheduled_at=command.scheduled_at,
     )
     if to:
         return [raised]
-    return [raised, *enter(evolve(UNRAISED, raised), from_the_foot(terms), "opened", now, command.reach)]
+    foot = from_the_foot(terms)
+    return [raised, *enter(evolve(UNRAISED, raised), foot, "opened", at, command.reach, command.scheduled_at)]
 
 
 def attach(command: Attach, escalation: Escalation, now: datetime) -> list[Event]:

@@ -10,6 +10,9 @@ from app.domain.ladder import DeadlineKind, Reach, Terms
 
 @dataclass(frozen=True, slots=True)
 class Raise(Crossing):
+    """`scheduled_at`: when the timer was due that raises it, so that its ladder begins then."""
+
+    scheduled_at: datetime | None = None
     reach: Reach = field(default_factory=dict[str, tuple[str, ...]])
 
 

@@ -67,6 +67,7 @@ class Raised(Crossing):
     why: Why = "opened"
     respond_by: datetime | None = None
     nobody_reachable: bool = False
+    scheduled_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hashlib import sha1
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, func, select
 
 from app.database.prefetch import HeadRow
 from app.database.tables import events, ledgers
@@ -122,6 +122,12 @@ def read_streams(
 def read_stream(connection: Connection, organisation: str, stream: str, up_to: int | None = None) -> list[Envelope]:
     """The events of one stream in order."""
     return read_streams(connection, organisation, [stream], up_to)[stream]
+
+
+def version_of(connection: Connection, organisation: str, stream: str) -> int:
+    """How many events a stream has."""
+    chosen = select(func.max(events.c.version)).where(events.c.organisation == organisation, events.c.stream == stream)
+    return connection.execute(chosen).scalar() or 0
 
 
 def read_after(

@@ -4,6 +4,7 @@ A role is held by whom the service's register names for it today, and by every k
 whoever signs in with it sees what is open. So an organisation that has registered nobody yet can still be reached.
 """
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -39,9 +40,11 @@ def reach_of(desk: "Desk", service_id: str | None) -> Reach:
 
 
 def terms_in(desk: "Desk", rule: Rule, policy: Policy) -> Terms:
-    """The ladder of a rule as it is to be kept."""
+    """The ladder of a rule as it is to be kept, persons in it by the token that they act under too."""
     calendar = calendar_of(policy, from_micros(desk.micros)) if _waits_in_working_time(rule) else None
-    return terms_of(rule, policy.time_zone, calendar)
+    terms = terms_of(rule, policy.time_zone, calendar)
+    rungs = tuple(replace(rung, to=tuple(addressed(desk, one) for one in rung.to)) for rung in terms.rungs)
+    return replace(terms, rungs=rungs, backstop=addressed(desk, terms.backstop))
 
 
 def addressed(desk: "Desk", to: str) -> str:

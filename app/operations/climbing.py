@@ -17,11 +17,15 @@ from app.operations import breaches
 from app.operations.asking import addressed, reach_of, terms_in
 from app.operations.configuration import policy_at
 from app.operations.desk import Desk
-from app.operations.job import PreconditionFailed
+from app.operations.job import PreconditionFailed, Unavailable
+from app.operations.standings import Known
 from app.operations.timing import timer_cause
 from app.projections.timers import ESCALATION
 
 NO_SUCH_ESCALATION = "No escalation of that id belongs to this organisation: GET /v1/escalations lists them."
+MOST_RUNS = 4
+"""Of what is due, before a command is asked to wait: some thousand events, as a ladder of seconds makes in an hour."""
+
 STALE = "It has changed since: read it again and repeat the request with its new ETag."
 
 
@@ -66,8 +70,12 @@ def load(desk: Desk, escalation_id: str, if_match: int | None = None) -> Standin
     than the one that was seen.
     """
     standing = read(desk, escalation_id)
-    while escalation.due(standing.state, standing.now) is not None:
+    for _ in range(MOST_RUNS):
+        if escalation.due(standing.state, standing.now) is None:
+            break
         standing = run_due(standing)
+    else:
+        raise Unavailable("So much was due here that it is still being worked off: send the request again in a moment.")
     if if_match is not None and if_match != standing.version:
         raise PreconditionFailed(STALE)
     return standing
@@ -75,13 +83,10 @@ def load(desk: Desk, escalation_id: str, if_match: int | None = None) -> Standin
 
 def read(desk: Desk, escalation_id: str) -> Standing:
     """The escalation as it stands, or `NotFound`."""
-    told = desk.read(f"escalation/{escalation_id}")
-    if not told:
+    known = desk.escalation(escalation_id)
+    if known is None:
         raise NotFound(NO_SUCH_ESCALATION)
-    state = escalation.UNRAISED
-    for one in told:
-        state = escalation.evolve(state, one.event)
-    return Standing(desk, escalation_id, told[0].event, state, len(told))
+    return Standing(desk, escalation_id, known.raised, known.state, known.version)
 
 
 def run_due(standing: Standing) -> Standing:
@@ -93,10 +98,13 @@ def run_due(standing: Standing) -> Standing:
     after, events = escalation.run_due(standing.state, standing.now, standing.reach())
     due_at = to_micros(deadline.due_at)
     cause = timer_cause(desk.organisation, ESCALATION, standing.escalation_id, due_at, standing.version)
+    desk.context.seed(standing.stream, standing.version, standing.state, escalation.evolve)
     desk.append(cause, [Draft(standing.stream, standing.version, events)])
+    version = standing.version + len(events)
+    desk.standings.keep(desk.organisation, standing.escalation_id, Known(version, standing.raised, after))
     desk.memory.forget()
     breaches.record(desk, cause, standing.escalation_id, standing.raised, events)
-    return replace(standing, state=after, version=standing.version + len(events))
+    return replace(standing, state=after, version=version)
 
 
 def fire(desk: Desk, escalation_id: str) -> None:

@@ -26,7 +26,7 @@ def fire(desk: Desk, subject: str) -> None:
     assert due_at is not None
     stream, version = _watch(desk, subject)
     cause = timer_cause(desk.organisation, COOLDOWN, subject, due_at, version)
-    policy, now, zone = desk.configuration.policy, desk.micros, desk.configuration.zone
+    policy, now, zone = desk.configuration.policy, due_at, desk.configuration.zone  # As it would be told in time.
     rule, key = policy.rule(rule_id), key_of(key_text)
     closed = memory.closed(rule, key) if rule is not None else None
     if rule is not None and rule.mode == "active":
@@ -41,7 +41,7 @@ def fire(desk: Desk, subject: str) -> None:
     ended = CooldownEnded(rule_id, key_text, from_micros(due_at), escalation_id)
     drafts = [Draft(stream, version, [ended])]
     if raised is not None:
-        drafts += drafts_of(desk, [raised], cause.command_id)
+        drafts += drafts_of(desk, [raised], cause.command_id, scheduled_at=from_micros(due_at))
     desk.append(cause, drafts)
     memory.forget()
 

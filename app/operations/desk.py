@@ -12,15 +12,16 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from app.database.tables import events
+from app.domain import escalation
 from app.domain.moment import to_micros
 from app.events.catalogue import CONFIGURATION
 from app.events.codec import told as decoded
 from app.events.envelope import Told
-from app.events.store import Cause, Draft, Head, read_stream
+from app.events.store import Cause, Draft, Head, read_stream, version_of
 from app.events.vault import Vault
 from app.operations.configuration import Configuration, Configurations
 from app.operations.memory import Memory
-from app.operations.standings import Standings
+from app.operations.standings import Known, Standings
 from app.projections.context import Context
 from app.projections.inline import project
 from app.projections.rows import Rows
@@ -83,6 +84,21 @@ class Desk:
     def has_appended(self, cause: Cause) -> bool:
         """Whether a command has appended anything in this transaction."""
         return cause.command_id in self._appended
+
+    def escalation(self, escalation_id: str, version: int | None = None) -> Known | None:
+        """An escalation as it stands, at the version that its stream is known to have; None when there is none."""
+        stream = f"escalation/{escalation_id}"
+        if version is None:
+            version = version_of(self.connection, self.organisation, stream)
+        known = self.standings.at(self.organisation, escalation_id, version)
+        if known is None and version:
+            told = self.read(stream)
+            state = escalation.UNRAISED
+            for one in told:
+                state = escalation.evolve(state, one.event)
+            known = Known(len(told), told[0].event, state)
+            self.standings.keep(self.organisation, escalation_id, known)
+        return known
 
     def fold(self, stream: str, initial: S, evolve: Callable[[S, Any], S]) -> tuple[S, int]:
         """The state of a stream and its version; everything appended so far is in it."""

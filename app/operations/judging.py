@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from app.domain import escalation, judgement, near_miss, review
@@ -18,6 +19,7 @@ from app.events.codec import decode
 from app.events.store import Draft, read_streams
 from app.operations.asking import reach_of, terms_in
 from app.operations.desk import Desk
+from app.operations.standings import Known
 
 MOST_MATCHED = 1000
 """Ids of similar records that a check keeps, the newest; `count` is exact all the same."""
@@ -48,33 +50,43 @@ def check_of(found: judgement.Judgement, policy: Policy, now: int) -> Check:
 
 
 def drafts_of(
-    desk: Desk, effects: Sequence[judgement.Effect], command_id: str, changed: Facts | None = None
+    desk: Desk,
+    effects: Sequence[judgement.Effect],
+    command_id: str,
+    changed: Facts | None = None,
+    scheduled_at: datetime | None = None,
 ) -> list[Draft]:
     """The events that the effects make, stream by stream; the memory is told of them.
 
-    `changed`: the near miss that was judged, as it will be; the ledger does not show it yet.
+    `changed`: the near miss that was judged, as it will be; the ledger does not show it yet. `scheduled_at`: of the
+    timer that asked.
     """
     memory = desk.memory
     drafts: list[Draft] = []
-    grown: dict[str, tuple[Escalation, list[escalation.Event]]] = {}
+    grown: dict[str, tuple[Known, list[escalation.Event]]] = {}
     for effect in effects:
         match effect:
             case judgement.Raise() | judgement.RaiseHistorical():
-                drafts += _raise(effect, desk, command_id, changed)
+                drafts += _raise(effect, desk, command_id, changed, scheduled_at)
             case _:
-                known = grown.get(effect.escalation_id)
-                state, events = known or (_standing(desk, effect.escalation_id), [])
+                if effect.escalation_id not in grown:
+                    found = desk.escalation(effect.escalation_id, memory.version(effect.escalation_id))
+                    assert found is not None
+                    grown[effect.escalation_id] = (found, [])
+                before, events = grown[effect.escalation_id]
+                state = before.state
                 for command in _commands(effect, state, desk, changed):
                     decided = escalation.decide(command, state, from_micros(desk.micros))
                     for event in decided:
                         state = escalation.evolve(state, event)
                     events += decided
-                grown[effect.escalation_id] = (state, events)
-    for escalation_id, (state, events) in grown.items():
+                grown[effect.escalation_id] = (before._replace(state=state), events)
+    for escalation_id, (standing, events) in grown.items():
         if events:
             drafts.append(Draft(f"escalation/{escalation_id}", memory.version(escalation_id), events))
             memory.grew(escalation_id, events)
-            desk.standings.keep(desk.organisation, escalation_id, memory.version(escalation_id), state)
+            known = standing._replace(version=memory.version(escalation_id))
+            desk.standings.keep(desk.organisation, escalation_id, known)
     return drafts
 
 
@@ -87,7 +99,9 @@ def alarm_again(desk: Desk, changed: Facts, escalation_ids: Iterable[str]) -> li
         kind = state.members.get(changed.near_miss_id, "withdrawn")
         if kind == "withdrawn" or state.rest is not None:
             continue
-        decided = escalation.decide(_attach(changed.near_miss_id, kind, state, desk, changed), state, desk.now)
+        decided = escalation.decide(
+            _attach(changed.near_miss_id, kind, state, desk, changed), state, from_micros(desk.micros)
+        )
         drafts.append(Draft(stream, version, decided))
     return drafts
 
@@ -99,7 +113,11 @@ def take_out(desk: Desk, near_miss_id: str, escalation_ids: Iterable[str]) -> li
         stream = f"escalation/{escalation_id}"
         state, version = desk.fold(stream, escalation.UNRAISED, escalation.evolve)
         drafts.append(
-            Draft(stream, version, escalation.decide(escalation.WithdrawMember(near_miss_id), state, desk.now))
+            Draft(
+                stream,
+                version,
+                escalation.decide(escalation.WithdrawMember(near_miss_id), state, from_micros(desk.micros)),
+            )
         )
     return drafts
 
@@ -136,17 +154,12 @@ def duration(micros: int) -> str:
     return f"P{days}D" if days else f"PT{seconds}S"
 
 
-def _standing(desk: Desk, escalation_id: str) -> Escalation:
-    """The escalation at the version that the memory knows."""
-    version = desk.memory.version(escalation_id)
-    known = desk.standings.at(desk.organisation, escalation_id, version)
-    if known is None:
-        known, _ = desk.fold(f"escalation/{escalation_id}", escalation.UNRAISED, escalation.evolve)
-    return known
-
-
 def _raise(
-    effect: judgement.Raise | judgement.RaiseHistorical, desk: Desk, command_id: str, changed: Facts | None
+    effect: judgement.Raise | judgement.RaiseHistorical,
+    desk: Desk,
+    command_id: str,
+    changed: Facts | None,
+    scheduled_at: datetime | None,
 ) -> Iterable[Draft]:
     policy, memory, now = desk.configuration.policy, desk.memory, from_micros(desk.micros)
     rule = policy.rule(effect.rule_id)
@@ -179,6 +192,7 @@ def _raise(
         detection_delay=duration(effect.delay),
         terms=terms_in(desk, rule, policy),
         gravity=max(gravities(desk, effect.members, changed).values(), default=0) or None,
+        scheduled_at=scheduled_at,
         reach=reach_of(desk, crossing.service_id),
     )
     raised = escalation.decide(command, escalation.UNRAISED, now)

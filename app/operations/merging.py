@@ -17,6 +17,7 @@ from app.operations.judging import gravities
 def merge(desk: Desk, cause: Cause, standing: Standing, into: str) -> None:
     """Let an escalation go on in another one that is open."""
     target = _target(desk, standing, into)
+    standing = climbing.read(desk, standing.escalation_id)  # What was due there may have come to this one.
     command = escalation.Merge(standing.escalation_id, into, target.state.status, cause.actor)
     merged = standing.draft(command)
     if not merged.events:

@@ -23,6 +23,15 @@ _REMEMBERED = 1000
 
 
 @dataclass(slots=True)
+class _Folded:
+    """Where a stream stands after its event of a version."""
+
+    version: int
+    state: Any
+    evolve: Callable[[Any, Any], Any]
+
+
+@dataclass(slots=True)
 class Context:
     """`ledger` is the organisation whose events are read; `organisation` the one whose rows are written.
 
@@ -35,7 +44,7 @@ class Context:
     organisation: str
     policy: Policy
     facts: Facts | None = None
-    _folded: dict[str, tuple[int, Any]] = field(default_factory=dict[str, tuple[int, Any]])
+    _folded: dict[str, "_Folded"] = field(default_factory=dict[str, "_Folded"])
 
     def near_miss(self, at: Envelope) -> NearMiss:
         """The near miss of the event's stream, as it was right after the event."""
@@ -51,19 +60,30 @@ class Context:
     def folded(self, told: Told[Any], initial: S, evolve: Callable[[S, Any], S]) -> S:
         """The state of the event's stream right after the event."""
         at = told.envelope
-        version, state = self._folded.get(at.stream, (0, initial))
-        if version == at.version:
-            return state
-        if version == at.version - 1:
-            state = evolve(state, told.event)
-        else:
-            state = initial
+        known = self._folded.get(at.stream)
+        if known is not None and known.version == at.version:
+            return known.state
+        state = initial
+        if at.version > 1:
             for event in self._history(at):
                 state = evolve(state, event)
+        else:
+            state = evolve(state, told.event)
+        self.seed(at.stream, at.version, state, evolve)
+        return state
+
+    def seed(self, stream: str, version: int, state: S, evolve: Callable[[S, Any], S]) -> None:
+        """Take over where a stream stands, so that what follows is folded from there."""
         if len(self._folded) >= _REMEMBERED:
             self._folded.clear()
-        self._folded[at.stream] = (at.version, state)
-        return state
+        self._folded[stream] = _Folded(version, state, evolve)
+
+    def move_on(self, told: Told[Any]) -> None:
+        """Let what is known of the event's stream go on with the event."""
+        known = self._folded.get(told.envelope.stream)
+        if known is not None and known.version == told.envelope.version - 1:
+            known.state = known.evolve(known.state, told.event)
+            known.version = told.envelope.version
 
     def crossing(self, at: Envelope) -> Raised:
         """How the escalation of the event's stream was raised."""

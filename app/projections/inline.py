@@ -38,17 +38,19 @@ def start_policy() -> Policy:
 
 def project(context: Context, told: Told[object]) -> None:
     """Write what one event does to every inline projection."""
+    context.move_on(told)
     for module in INLINE.values():
         module.apply(context, told)
-    _move_on(context, told)
+    _adopted(context, told)
 
 
 def project_one(name: str, context: Context, told: Told[object]) -> None:
     """Write what one event does to one projection."""
+    context.move_on(told)
     (INLINE | FOLLOWING)[name].apply(context, told)
-    _move_on(context, told)
+    _adopted(context, told)
 
 
-def _move_on(context: Context, told: Told[object]) -> None:
+def _adopted(context: Context, told: Told[object]) -> None:
     if isinstance(told.event, Adopted):
         context.policy = adoption.evolve(context.policy, told.event)

@@ -1,7 +1,12 @@
 """A policy is never changed, only followed by another."""
 
+from typing import Any
+
+import pytest
+
 from app.domain import adoption
 from app.domain.adoption import INITIAL, Adopt, Adopted
+from app.domain.decider import Invalid
 from app.domain.policy import policy_document
 
 STRICTER = {"rules": [{"id": "similar", "group_by": ["service_id"], "threshold": 2, "window": "P7D"}]}
@@ -35,3 +40,28 @@ def test_a_policy_of_before_there_were_deadlines_and_working_time_takes_their_de
     assert adoption.decide(Adopt(stored), policy) == []
     assert adoption.decide(Adopt(STRICTER), policy) == []
     assert adoption.decide(Adopt(adopted.policy), policy) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "pointer"),
+    [
+        ({"ladder": {"steps": [{"to": ["manager"], "timeout": "PT0.5S"}]}}, "/rules/0/ladder/steps/0/timeout"),
+        ({"ladder": {"ack_remind": "PT0.001S"}}, "/rules/0/ladder/ack_remind"),
+        ({"review_due": "PT0.000001S"}, "/rules/0/review_due"),
+    ],
+)
+def test_a_deadline_that_nobody_could_meet_is_not_adopted(said: dict[str, Any], pointer: str) -> None:
+    document = {"rules": [{**STRICTER["rules"][0], **said}]}
+
+    with pytest.raises(Invalid) as refused:
+        adoption.decide(Adopt(document), INITIAL)
+
+    assert [fault.pointer for fault in refused.value.faults] == [pointer]
+
+
+def test_a_stored_policy_with_such_a_deadline_is_still_read() -> None:
+    document = {"rules": [{**STRICTER["rules"][0], "review_due": "PT0.5S"}]}
+
+    policy = adoption.evolve(INITIAL, Adopted(2, document))
+
+    assert str(policy.rules[0].review_due) == "PT0.5S"

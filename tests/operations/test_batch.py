@@ -3,7 +3,7 @@
 import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -267,6 +267,10 @@ class Shadow:
         if name := self.any_open():
             self.jobs.append(self.office.withdrawal(name))
             self.rule.withdraw(name, self.now)
+            for where, episode in self.rule.opened.items():
+                if name in episode.members:  # Also where a policy has moved its key away since.
+                    members = {**episode.members, name: "withdrawn"}
+                    self.rule.opened[where] = replace(episode, members=members)
             del self.documents[name]
 
     def link(self) -> None:
@@ -281,16 +285,18 @@ class Shadow:
         still_open = [one for one in self.office.open_escalations() if self.chance.random() < 0.5]
         if not still_open:
             return
-        self.settle(still_open[0])
-        (escalation,) = [one for one in self.office.open_escalations() if one["id"] == still_open[0]["id"]]
+        escalation = still_open[0]
+        while self.settle(escalation):  # What is linked may bring others in.
+            (escalation,) = [one for one in self.office.open_escalations() if one["id"] == escalation["id"]]
         self.office.do(self.office.review_closure(escalation["review_id"]))
         self.rule.close(escalation["rule_id"], tuple(escalation["key"].values()), self.now)
         for member in escalation["members"]:
             if member["kind"] == "member":
                 self.documents.pop(member["near_miss_id"], None)
 
-    def settle(self, escalation: dict[str, Any]) -> None:
-        """What closing a review says of its members is said before, on both sides."""
+    def settle(self, escalation: dict[str, Any]) -> bool:
+        """What closing a review says of its members is said before, on both sides; whether anything was."""
+        settled = False
         for member in escalation["members"]:
             name = member["near_miss_id"]
             if member["kind"] == "member" and "stage_allowed" not in self.documents.get(name, {"stage_allowed": ""}):
@@ -298,6 +304,8 @@ class Shadow:
                 self.documents[name] |= link
                 self.office.do(self.office.link(name, **link))
                 self.rule.correct(name, self.facts(name), self.now)
+                settled = True
+        return settled
 
     def adopt(self) -> None:
         rules = [

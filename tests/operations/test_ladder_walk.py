@@ -19,12 +19,13 @@ import pytest
 from sqlalchemy import func, select
 
 from app.clock import system_clock
-from app.database.tables import FOR_EVER, events, timers, window_entries
+from app.database.tables import FOR_EVER, escalations, events, timers, window_entries
 from app.domain import action, adoption, escalation, near_miss, review
 from app.domain.decider import Refused
 from app.domain.moment import from_micros, holds, moment_of, to_micros
 from app.domain.near_miss import NearMiss
-from app.domain.rule import OWN_SOURCE, Rule
+from app.domain.report import stage_is_identified
+from app.domain.rule import Rule
 from app.domain.sealed import Reference
 from app.domain.service import RoleHolder
 from app.domain.similarity import Entry, event_time, place, windows
@@ -228,8 +229,26 @@ class Walk:
         self.on_review(lambda desk, cause, case: reviewing.close(desk, cause, case, code, "Seen."))
 
     def close_through_every_gate(self) -> None:
+        """Start, find, link and close, each as far as it goes."""
+        review_id, link = self.review(), LINK
+        due = (self.office.clock() + timedelta(days=self.chance.randint(1, 30))).date().isoformat()
         code = self.chance.choice(["action_agreed", "no_action_needed"])
-        self.office.do(self.office.review_closure(self.review(), code))
+        steps: list[Callable[[Desk, Any, reviewing.Case], None]] = [
+            reviewing.start,
+            lambda *at: reviewing.identify_causes(*at, [{"code": "rota_pressure", "kind": "system"}]),
+            lambda *at: reviewing.determine_system_risk(*at, "not_system_risk", "Three unrelated rounds."),
+            lambda *at: reviewing.consider_safeguarding(*at, {"considered": True}),
+            lambda desk, cause, case: reviewing.link_members(desk, cause, case, loose(desk, case), link),
+            lambda *at: reviewing.close(*at, code, "Seen, understood, changed."),
+        ]
+        if code == "action_agreed":
+            document = {"description": "Name doses.", "owner": self.chance.choice(PEOPLE), "due": due}
+            steps.insert(0, lambda *at: reviewing.agree_action(*at, document))
+        for step in steps:
+            try:
+                self.on_this_review(review_id, step)
+            except Refused:
+                self.refused += 1
 
     def reopen(self) -> None:
         self.on_review(lambda desk, cause, case: reviewing.reopen(desk, cause, case, "It came back."))
@@ -288,11 +307,13 @@ class Walk:
         self.do(lambda desk, cause: run(desk, cause, climbing.load(desk, escalation_id)), escalation_id)
 
     def on_review(self, run: Callable[[Desk, Any, reviewing.Case], None]) -> None:
-        review_id = self.review()
+        self.on_this_review(self.review(), run)
+
+    def on_this_review(self, review_id: str, run: Callable[[Desk, Any, reviewing.Case], None]) -> None:
         self.do(lambda desk, cause: run(desk, cause, reviewing.load(desk, review_id)), review_id)
 
     def on_action(self, run: Callable[[Desk, Any, acting.Undertaking], None]) -> None:
-        agreed = [one.subject for one in self.office.ledger() if one.type == "action.agreed"]
+        agreed = subjects(self.office, "action.agreed")
         if agreed:
             action_id = self.chance.choice(agreed)
             self.do(lambda desk, cause: run(desk, cause, acting.load(desk, action_id)), action_id)
@@ -309,20 +330,34 @@ DOINGS: Sequence[tuple[Callable[[Walk], None], int]] = (
 )  # fmt: skip
 
 
+def loose(desk: Desk, case: reviewing.Case) -> list[str]:
+    """The members that have no link yet which says what allowed them."""
+    states = {one: revise.load(desk, one).state for one in case.members}
+    return [one for one, state in states.items() if not state.closed and not stage_is_identified(state.workflow_link)]
+
+
 def named(office: Office) -> list[tuple[str, int, bool, str]]:
     """Every escalation under a name that no walk of the same seed gives another: its rule and key, and which of them.
 
     With whether it is open, and its id.
     """
+    row = escalations.c
+    chosen = select(row.rule_id, row.key_text, row.escalation_id, row.is_open).order_by(row.sequence)
     found: dict[str, list[tuple[str, bool]]] = {}
-    for one in office.escalations():
-        name = json.dumps([one["rule_id"], one["key"]])
-        found.setdefault(name, []).append((one["id"], one["status"] in set(escalation.OPEN)))
+    with office.house.database.read() as connection:
+        for rule_id, key, its_id, is_open in connection.execute(chosen):
+            found.setdefault(f"{rule_id} {key}", []).append((its_id, bool(is_open)))
     return [
-        (name[2:], nth, is_open, its_id)
-        for name, them in sorted(found.items())
-        for nth, (its_id, is_open) in enumerate(them)
+        (name, nth, is_open, its_id) for name, them in sorted(found.items()) for nth, (its_id, is_open) in enumerate(them)
     ]
+
+
+def subjects(office: Office, kind: str, as_of: int | None = None) -> list[str]:
+    """Whose streams begin with events of a kind, in the order of the ledger."""
+    chosen = select(events.c.stream).where(events.c.type == kind, events.c.sequence <= (as_of or FOR_EVER))
+    with office.house.database.read() as connection:
+        streams = connection.execute(chosen.order_by(events.c.sequence)).scalars()
+        return [one.split("/", 1)[1] for one in streams]
 
 
 # How workers come by
@@ -384,6 +419,7 @@ class Book:
     began: dict[str, int] = field(default_factory=dict[str, int])
     judged: dict[str, int] = field(default_factory=dict[str, int])
     consumed: dict[tuple[str, str], set[str]] = field(default_factory=dict[tuple[str, str], set[str]])
+    doubtful: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     policy: Any = adoption.INITIAL
     adopted: tuple[int, int] = (0, 0)
 
@@ -428,10 +464,20 @@ class Book:
                     self.consumed.setdefault((self.raised[subject].rule_id, member), set()).add(subject)
             case escalation.Reopened():
                 assert one.actor.startswith("staff/")
-                for by in self.consumed.values():
-                    by.discard(subject)
+                for rule_and_member, by in self.consumed.items():
+                    if subject in by:
+                        by.discard(subject)
+                        self.doubtful |= self.regrouped(rule_and_member, by, subject)
             case _:
                 assert before.rest is None or isinstance(event, escalation.MemberAdded | escalation.MemberWithdrawn)
+
+    def regrouped(self, member: tuple[str, str], by: set[str], reopened: str) -> set[tuple[str, str]]:
+        """What another version of the policy put under another key since: whether it comes back is not told."""
+        rule, state = self.policy.rule(member[0]), self.records[member[1]]
+        facts = facts_of(member[1], self.began[member[1]], state)
+        placed = place(rule, facts) if rule is not None else None
+        stays = placed is not None and placed.key_text == self.raised[reopened].key_text
+        return set() if stays and not by else {member}
 
     def holding(self, near_miss_id: str) -> list[str]:
         """The open escalations that hold a near miss."""
@@ -500,7 +546,10 @@ class Book:
         for rule in self.policy.judging:
             keys = self.keys_of(rule)
             counted = {(rule.id, text, it.near_miss_id) for text, them in keys.items() for it in them}
-            assert counted == {one for one in shown if one[0] == rule.id}
+            here = {one for one in shown if one[0] == rule.id}
+            strange = {one for one in counted ^ here if (one[0], one[2]) not in self.doubtful}
+            assert not strange, f"Counted and not shown, or the other way round: {sorted(strange)}"
+            keys = {text: [it for it in them if (rule.id, text, it.near_miss_id) in here] for text, them in keys.items()}
             if rule.mode == "active":
                 for text, entries in keys.items():
                     self.check_key(rule, text, entries, (rule.id, text) in cooling, its_zone)
@@ -540,9 +589,16 @@ class Book:
             return connection.execute(select(window_entries).where(window_entries.c.valid_to == FOR_EVER)).all()
 
 
+BEGINNINGS = {
+    "near_miss": "near_miss.recorded",
+    "escalation": "escalation.raised",
+    "review": "review.opened",
+    "action": "action.agreed",
+}
+
+
 def check_what_is_shown(office: Office, as_of: int | None) -> None:
     """(e) Every document can be shown, now and as of any sequence."""
-    told = [one for one in office.ledger() if as_of is None or one.sequence <= as_of]
     with office.house.reader(office.organisation, as_of) as reader:
         for noun, shown in (
             ("near_miss", reader.near_misses),
@@ -550,7 +606,7 @@ def check_what_is_shown(office: Office, as_of: int | None) -> None:
             ("review", reader.reviews),
             ("action", reader.actions),
         ):
-            ids = list(dict.fromkeys(one.subject for one in told if one.kind == noun))
+            ids = subjects(office, BEGINNINGS[noun], as_of)
             assert [one["id"] for one in shown(ids)] == ids
 
 
@@ -581,3 +637,50 @@ def walk(office: Office, seed: int, steps: int = STEPS, every: int = 4) -> Walk:
     check_what_is_shown(office, None)
     check_rebuilding(office)
     return walking
+
+
+# Two walks of one seed
+
+
+def story(walking: Walk) -> dict[str, list[tuple[str, str | None, Mapping[str, Any]]]]:
+    """Every stream of care with its events, their schedules and what they say, free of ids that differ between walks."""
+    office, names = walking.office, {}
+    for name, nth, _, its_id in named(office):
+        names[its_id] = names[its_id.replace("esc_", "rev_")] = f"{name} {nth}"
+    for nth, its_id in enumerate(walking.reports):
+        names[its_id] = f"report {nth}"
+    for nth, its_id in enumerate(subjects(office, "action.agreed")):
+        names[its_id] = f"action {nth}"
+    for ref in PEOPLE:
+        names[office.person(ref).token or ""] = ref
+    told: dict[str, list[Any]] = {}
+    for one in office.ledger():
+        name = names.get(one.subject)
+        if name is not None and not name.startswith("breached") and one.kind in ("escalation", "action", "near_miss"):
+            said = {part: it for part, it in json.loads(one.payload).items() if part in TOLD}
+            told.setdefault(f"{one.kind} {name}", []).append((one.type, said.pop("scheduled_at", None), renamed(said, names)))
+    return told
+
+
+TOLD = (
+    "scheduled_at", "level", "loop", "notify", "why", "respond_by", "times", "by", "members", "near_miss_id",
+    "kind", "remind_at", "until", "since", "raised_at", "review_due_at", "reopened_at", "code", "consumed", "into",
+    "previous_episode_id", "nobody_reachable", "gravity", "late_from",
+)  # fmt: skip
+"""What is compared: nothing sealed, and nothing that only says by which command it came."""
+
+
+def renamed(said: Mapping[str, Any], names: Mapping[str, str]) -> Mapping[str, Any]:
+    text = json.dumps(said)
+    for one, name in names.items():
+        text = text.replace(one, json.dumps(name)[1:-1])
+    return json.loads(text)
+
+
+def told_by(database_url: str, seed: int, steps: int, settle: Callable[[Walk, timedelta], None]) -> Any:
+    with opened(database_url, Clock()) as office:
+        walking = Walk(office, seed, settle)
+        walking.begin()
+        for _ in range(steps):
+            walking.step()
+        return story(walking)
