@@ -119,9 +119,12 @@ def read_streams(
     return found
 
 
-def read_stream(connection: Connection, organisation: str, stream: str, up_to: int | None = None) -> list[Envelope]:
-    """The events of one stream in order."""
-    return read_streams(connection, organisation, [stream], up_to)[stream]
+def read_stream(
+    connection: Connection, organisation: str, stream: str, up_to: int | None = None, after: int = 0
+) -> list[Envelope]:
+    """The events of one stream in order, those after a version of it."""
+    chosen = _of(organisation, up_to).where(events.c.stream == stream, events.c.version > after)
+    return [Envelope._make(row) for row in connection.execute(chosen.order_by(events.c.version))]
 
 
 def version_of(connection: Connection, organisation: str, stream: str) -> int:

@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from sqlalchemy import select
+
+from app.database.tables import events
 from app.domain import escalation, near_miss
 from app.domain.escalation import Escalation, Raised
 from app.domain.near_miss import (
@@ -44,6 +47,7 @@ class Context:
     organisation: str
     policy: Policy
     facts: Facts | None = None
+    _begun: dict[str, Any] = field(default_factory=dict[str, Any])
     _folded: dict[str, "_Folded"] = field(default_factory=dict[str, "_Folded"])
 
     def near_miss(self, at: Envelope) -> NearMiss:
@@ -63,12 +67,14 @@ class Context:
         known = self._folded.get(at.stream)
         if known is not None and known.version == at.version:
             return known.state
-        state = initial
-        if at.version > 1:
-            for event in self._history(at):
-                state = evolve(state, event)
-        else:
+        if known is None or known.version > at.version:
+            known = _Folded(0, initial, evolve)
+        state = known.state
+        if at.version == known.version + 1:
             state = evolve(state, told.event)
+        else:
+            for event in self._history(at, known.version):
+                state = evolve(state, event)
         self.seed(at.stream, at.version, state, evolve)
         return state
 
@@ -87,14 +93,28 @@ class Context:
 
     def crossing(self, at: Envelope) -> Raised:
         """How the escalation of the event's stream was raised."""
-        return next(iter(self._history(at)))
+        return self.beginning(at.stream)
+
+    def beginning(self, stream: str) -> Any:
+        """The first event of a stream: what it is about, for good."""
+        known = self._begun.get(stream)
+        if known is None:
+            self.rows.flush()
+            chosen = select(events).where(
+                events.c.organisation == self.ledger, events.c.stream == stream, events.c.version == 1
+            )
+            known = decode(Envelope(*self.rows.connection.execute(chosen).one()))
+            if len(self._begun) >= _REMEMBERED:
+                self._begun.clear()
+            self._begun[stream] = known
+        return known
 
     def first_sequence(self, at: Envelope) -> int:
         """The sequence at which the event's stream began."""
         self.rows.flush()
         return read_stream(self.rows.connection, self.ledger, at.stream, at.sequence)[0].sequence
 
-    def _history(self, at: Envelope) -> list[Any]:
+    def _history(self, at: Envelope, after: int = 0) -> list[Any]:
         self.rows.flush()
-        stream = read_stream(self.rows.connection, self.ledger, at.stream, at.sequence)
+        stream = read_stream(self.rows.connection, self.ledger, at.stream, at.sequence, after)
         return [decode(envelope) for envelope in stream]

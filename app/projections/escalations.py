@@ -1,6 +1,6 @@
 """Where each escalation stands, which near misses it holds since when, and the review opened with it."""
 
-from sqlalchemy import and_, func, update
+from sqlalchemy import and_, bindparam, func, update
 
 from app.database.tables import FOR_EVER, escalation_members, escalations, reviews
 from app.domain import escalation, review
@@ -71,7 +71,8 @@ def apply(context: Context, told: Told[object]) -> None:
             | Snoozed()
             | SnoozeEnded()
         ):
-            _set(context, envelope, **_standing(context, told))
+            its = {"of": context.organisation, "its_id": envelope.subject}
+            context.rows.execute(_STAND, {**its, **_standing(context, told)})
         case review.Opened(escalation_id):
             context.rows.insert(
                 reviews, (context.organisation, envelope.subject, envelope.sequence, escalation_id, "open")
@@ -90,6 +91,16 @@ def _standing(context: Context, told: Told[object]) -> dict[str, object]:
     state = context.escalation(told)
     is_open = state.rest is None
     return {"status": state.status.value, "is_open": is_open, "overdue": is_open and bool(state.overdue)}
+
+
+# Made once: a ladder that was silent for long says it hundreds of times in a run.
+_STAND = (
+    update(escalations)
+    .where(
+        and_(escalations.c.organisation == bindparam("of"), escalations.c.escalation_id == bindparam("its_id")),
+    )
+    .values(status=bindparam("status"), is_open=bindparam("is_open"), overdue=bindparam("overdue"))
+)
 
 
 def _insert(context: Context, envelope: Envelope, event: Raised) -> None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, bindparam, select, update
 
-from app.database.tables import events, notices
+from app.database.tables import notices
 from app.domain import action, near_miss
 from app.domain.action import ActionOverdue, Agreed
 from app.domain.escalation import Raised
@@ -19,7 +19,6 @@ from app.domain.moment import from_micros, to_micros
 from app.domain.notice import Notice, coalesced, notices_of
 from app.domain.review import Opened
 from app.events.catalogue import CATALOGUE
-from app.events.codec import decode
 from app.events.envelope import Envelope, Told
 from app.projections.context import Context
 
@@ -49,8 +48,7 @@ def apply(context: Context, told: Told[Any]) -> None:
 
 def _take_up(context: Context, envelope: Envelope, about: About, place: int, notice: Notice) -> None:
     notice_id = notice_id_of(envelope.correlation_id, notice)
-    its_row = and_(notices.c.organisation == context.organisation, notices.c.notice_id == notice_id)
-    standing = context.rows.execute(select(notices).where(its_row)).one_or_none()
+    standing = context.rows.execute(_STANDING, {"of": context.organisation, "its_id": notice_id}).one_or_none()
     if standing is None:
         first = (envelope.sequence, place, envelope.sequence, envelope.recorded_at, notice.to, notice.subject)
         of = (about.escalation_id, about.review_id, about.service_id)
@@ -58,7 +56,19 @@ def _take_up(context: Context, envelope: Envelope, about: About, place: int, not
         context.rows.insert(notices, (context.organisation, notice_id, *first, *of, *changing.values()))
     else:
         values = _changing(about, coalesced(_read(standing), notice))
-        context.rows.execute(update(notices).where(its_row).values(last_sequence=envelope.sequence, **values))
+        its = {"of": context.organisation, "its_id": notice_id}
+        context.rows.execute(_COALESCE, {**its, "last_sequence": envelope.sequence, **values})
+
+
+_ITS = and_(notices.c.organisation == bindparam("of"), notices.c.notice_id == bindparam("its_id"))
+_STANDING = select(notices).where(_ITS)
+_COALESCE = (
+    update(notices)
+    .where(_ITS)
+    .values({name: bindparam(name) for name in (
+        "last_sequence", "status", "why", "whys", "events", "level", "respond_by", "scheduled_at", "first_scheduled_at",
+    )})
+)  # fmt: skip
 
 
 def notice_id_of(correlation_id: str, notice: Notice) -> str:
@@ -96,7 +106,7 @@ def _with_owner(context: Context, told: Told[Any]) -> object:
     """The event; of an overdue action with its owner, whom the ladder does not name, among those who are told."""
     if not isinstance(told.event, ActionOverdue):
         return told.event
-    agreed: Agreed = _beginning(context, told.envelope.stream)
+    agreed: Agreed = context.beginning(told.envelope.stream)
     return replace(told.event, notify=(*told.event.notify, f"staff/{agreed.owner.token}"))
 
 
@@ -104,23 +114,15 @@ def _about(context: Context, told: Told[Any]) -> About:
     stream = told.envelope.stream
     match told.envelope.kind:
         case "action":
-            agreed: Agreed = _beginning(context, stream)
-            opened: Opened = _beginning(context, f"review/{agreed.review_id}")
-            raised: Raised = _beginning(context, f"escalation/{opened.escalation_id}")
+            agreed: Agreed = context.beginning(stream)
+            opened: Opened = context.beginning(f"review/{agreed.review_id}")
+            raised: Raised = context.beginning(f"escalation/{opened.escalation_id}")
             status = context.folded(told, action.UNAGREED, action.evolve).status
             return About(status, raised.service_id, opened.escalation_id, agreed.review_id)
         case "near_miss":
             state = context.folded(told, near_miss.UNRECORDED, near_miss.evolve)
             return About(state.stage.value, state.report.service_id if state.report else None)
         case _:
-            raised = _beginning(context, stream)
+            raised = context.beginning(stream)
             status = context.escalation(told).status.value
             return About(status, raised.service_id, told.envelope.subject, raised.review_id)
-
-
-def _beginning(context: Context, stream: str) -> Any:
-    """How a stream began: what it is about, for good."""
-    chosen = select(events).where(
-        events.c.organisation == context.ledger, events.c.stream == stream, events.c.version == 1
-    )
-    return decode(Envelope(*context.rows.connection.execute(chosen).one()))

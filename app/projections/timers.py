@@ -3,7 +3,7 @@
 import json
 from datetime import datetime
 
-from sqlalchemy import and_, delete, select
+from sqlalchemy import and_, bindparam, delete, select
 
 from app.database.tables import timers
 from app.domain import action, escalation, near_miss
@@ -112,11 +112,7 @@ def apply(context: Context, told: Told[object]) -> None:
 
 def due_of(rows: Rows, organisation: str, kind: str, subject: str) -> int | None:
     """When a timer is due, in microseconds; None when there is none."""
-    return rows.execute(
-        select(timers.c.due_at).where(
-            and_(timers.c.organisation == organisation, timers.c.kind == kind, timers.c.subject == subject)
-        )
-    ).scalar()
+    return rows.execute(_DUE_AT, {"of": organisation, "its_kind": kind, "its_subject": subject}).scalar()
 
 
 def _start(context: Context, escalation_id: str, state: Escalation) -> None:
@@ -150,12 +146,14 @@ def _cool(context: Context, subject: str, until: datetime) -> None:
 
 
 def _drop(context: Context, kind: str, subject: str) -> None:
-    context.rows.execute(
-        delete(timers).where(
-            and_(
-                timers.c.organisation == context.organisation,
-                timers.c.kind == kind,
-                timers.c.subject == subject,
-            )
-        )
-    )
+    context.rows.execute(_DROP, {"of": context.organisation, "its_kind": kind, "its_subject": subject})
+
+
+# Made once: a ladder that was silent for long drops and sets its timer hundreds of times in a run.
+_ITS = and_(
+    timers.c.organisation == bindparam("of"),
+    timers.c.kind == bindparam("its_kind"),
+    timers.c.subject == bindparam("its_subject"),
+)
+_DUE_AT = select(timers.c.due_at).where(_ITS)
+_DROP = delete(timers).where(_ITS)
