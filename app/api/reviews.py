@@ -106,7 +106,10 @@ async def consider_safeguarding(request: Request, review_id: str) -> Response:
     return await change(reviewing.consider_safeguarding)
 
 
-@router.post("/reviews/{review_id}/workflow-links", **told(ACT, Review, body=WorkflowLinks, problems=CHANGED))
+@router.post(
+    "/reviews/{review_id}/workflow-links",
+    **told(ACT, Review, body=WorkflowLinks, problems=[*CHANGED, "level-above-needed"]),
+)
 async def link_members(request: Request, review_id: str) -> Response:
     """Lay one workflow link over several of the escalation's near misses; one event each."""
     change = await changing(request, review_id, WorkflowLinks)

@@ -212,7 +212,7 @@ def reopen(desk: Desk, cause: Cause, case: Case, reason: str) -> None:
         drafts.append(Draft(record.stream, record.version, reopened))
     desk.append(cause, drafts)
     if decided:
-        pass
+        desk.append(cause, _taken_up(case, cause))
 
 
 def merge(desk: Desk, standing: Standing, into_review_id: str) -> Draft | None:

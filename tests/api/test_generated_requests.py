@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 from app.database.migrate import upgrade
 from app.main import create_app
 from tests.journeys.inside import opened
+from tests.journeys.ward import ACTION
 from tests.rounds import rounds
 
 SCHEMA = schemathesis.openapi.from_dict(create_app().openapi())
@@ -37,7 +38,7 @@ CHECKS = [
 
 @dataclass(frozen=True)
 class Service:
-    """The application with one review open, and the ids that its paths can name."""
+    """The application with one review open, an action agreed in it, and the ids that its paths can name."""
 
     client: TestClient
     headers: Mapping[str, str]
@@ -51,7 +52,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with opened(url) as inside:
         near_misses = [inside.ward.submit() for _ in range(3)]
         escalation = inside.ward.escalation(near_misses[2]["escalation_ids"][0])
+        review = inside.ward.review(escalation["review_id"], "actions", ACTION)
         ids = {
+            "action_id": review["actions"][0]["id"],
             "near_miss_id": near_misses[0]["id"],
             "escalation_id": escalation["id"],
             "review_id": escalation["review_id"],

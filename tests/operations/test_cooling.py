@@ -1,5 +1,6 @@
 """A cool-down puts off and never drops: whatever brought a pattern about while it lasted is looked at when it ends."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -98,3 +99,26 @@ def test_what_was_put_off_joins_the_review_that_is_reopened_meanwhile(office: Of
     office.clock.go_on(days=7)
     tick(office.house, "worker", NOW)
     assert [one["id"] for one in office.escalations()] == [former["id"]]
+
+
+def test_a_late_worker_grants_no_more_time_to_what_a_cool_down_put_off(office: Office) -> None:
+    """It has climbed by now as if it had been raised in time; so it has for whoever reports before a worker comes."""
+    former = closed(office)
+    three = [office.submit()["id"] for _ in range(3)]
+    office.clock.go_on(days=8, hours=12)
+
+    fourth = office.submit()["id"]
+
+    (escalation,) = office.open_escalations()
+    told = [
+        (one.type, json.loads(one.payload).get("scheduled_at")) for one in office.ledger() if one.kind == "escalation"
+    ]
+    assert escalation["previous_episode_id"] == former["id"]
+    assert members(escalation) == {*three, fourth}
+    assert told[-4:] == [
+        ("escalation.raised", "2026-03-09T10:00:00.000000Z"),
+        ("escalation.ack_overdue", "2026-03-10T10:00:00.000000Z"),
+        ("escalation.level_entered", "2026-03-10T10:00:00.000000Z"),
+        ("escalation.member_added", None),
+    ]
+    assert escalation["next_deadlines"][0]["due_at"] == "2026-03-11T10:00:00.000000Z"

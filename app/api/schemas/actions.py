@@ -42,9 +42,9 @@ class EffectivenessCheck(Body):
     model_config: ClassVar[ConfigDict] = example(
         {
             "method": "audit",
-            "result": "40 handover sheets of April: every time-critical dose was named.",
+            "result": "40 handover sheets of February: every time-critical dose was named.",
             "by": "deputy-1",
-            "at": "2026-04-30T14:00:00+01:00",
+            "at": "2026-03-04T14:00:00Z",
         }
     )
 
