@@ -144,6 +144,8 @@ def record(
     if link is not None and job.intake and not is_whole(link):
         document, link = {**document, **partial(link)}, None
     awaiting = awaited(document) if job.intake else ()
+    # A breach was there when it was due: what follows from it has no more time for a worker that came late.
+    since = now if breach is None else placed.moment.at
     recorded = Recorded(
         report_of(document, placed, sealer, job.staff_tokens, job.person_token),
         check_of(judgement, settled.policy, now),
@@ -155,11 +157,12 @@ def record(
         job.reported_at,
         True if job.as_history else None,
         link_of(link, sealer) if link else None,
-        **_owed(settled, placed, now, awaiting) if not job.as_history else {},
+        **_owed(settled, placed, since, awaiting) if not job.as_history else {},
         **breach._asdict() if breach is not None else {},
     )
     drafts = [Draft(f"near_miss/{job.near_miss_id}", 0, [recorded], placed.moment.at)]
-    drafts += drafts_of(desk, judgement.effects, job.command_id, placed.facts)
+    scheduled_at = None if breach is None else from_micros(since)
+    drafts += drafts_of(desk, judgement.effects, job.command_id, placed.facts, scheduled_at)
     desk.context.facts = placed.facts
     appended = desk.append(job.cause, drafts)
     for rule in settled.policy.judging:
@@ -168,9 +171,9 @@ def record(
     return recorded, appended, judgement
 
 
-def _owed(settled: Configuration, placed: Placed, now: int, awaiting: tuple[str, ...]) -> dict[str, Any]:
+def _owed(settled: Configuration, placed: Placed, since: int, awaiting: tuple[str, ...]) -> dict[str, Any]:
     """Until when a record may await its details, and its link: also one that has it, for it may be unmade."""
-    start, link, details = from_micros(now), settled.policy.workflow_link_due, settled.policy.details_due
+    start, link, details = from_micros(since), settled.policy.workflow_link_due, settled.policy.details_due
     owed: dict[str, Any] = {
         "workflow_link_due_at": elapsed_deadline(start, link, placed.zone),
         "workflow_link_due": link.text,

@@ -162,6 +162,21 @@ def test_where_the_backstop_was_told_the_backstop_completes_it(office: Office) -
     assert json.loads(chased.payload)["notify"] == ["leadership"]
 
 
+def test_a_late_worker_grants_no_more_time_to_what_follows_from_a_breach(office: Office) -> None:
+    raised = [review_opens(office, deviation) for deviation in ("omitted", "late", "extra")]
+    assert len({one["next_deadlines"][-1]["due_at"] for one in raised}) == 1
+    office.clock.go_on(days=16)  # The breaches were two days ago.
+
+    look(office)
+
+    links = [one["next_deadlines"] for one in own_records(office)]
+    assert [[one["due_at"] for one in owed] for owed in links] == [["2026-03-23T10:00:00.000000Z"]] * 3
+    (of_breaches,) = [one for one in office.open_escalations() if one["rule_id"] == "breached-reviews"]
+    due = {one["kind"]: one["due_at"] for one in of_breaches["next_deadlines"]}
+    assert due["review_due"] == "2026-03-30T10:00:00.000000Z"
+    assert of_breaches["level"] == 2  # Manager and deputy had a day each.
+
+
 def test_who_owned_the_breached_escalation_does_not_link_its_record_and_the_level_above_does(office: Office) -> None:
     owner, above = office.person("manager-2"), office.person("operations-1")
     office.do(acknowledged(office, review_opens(office)["id"], owner))
