@@ -96,6 +96,11 @@ def empty_database_url(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(f"empty_{request.param}_url")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, so that at the end no process waits for the other's longest story."""
+    items.sort(key=lambda item: item.get_closest_marker("soak") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how often tests repeated themselves, and loudly when a database was missing."""
     terminalreporter.write_line(f"FOREWARN_ROUNDS: no test repeated itself more than {rounds.LIMIT} times.")
