@@ -79,7 +79,6 @@ def _shown(row: Row[Any], names: Mapping[str, str]) -> dict[str, Any]:
         "review_id": row.review_id,
         "service_id": row.service_id,
         "level": row.level,
-        "status": row.status,
         "coalesced": row.events,
         **{name: instant(at) for name in INSTANTS if (at := getattr(row, name)) is not None},
         "links": {"self": f"/v1/{PATHS[kind]}/{subject_id}"},

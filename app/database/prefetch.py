@@ -48,6 +48,7 @@ class EntryRow(NamedTuple):
     weight: float
     distinct_value: str | None
     incident_type: str
+    gravity: int
     kind: str | None
 
 

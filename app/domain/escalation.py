@@ -233,8 +233,8 @@ def attach(command: Attach, escalation: Escalation, now: datetime) -> list[Event
     near_miss_id, kind, gravity = command.near_miss_id, command.kind, command.gravity
     formerly = escalation.members.get(near_miss_id)
     is_open = escalation.rest is None
-    known = near_miss_id in escalation.alarmed and gravity <= escalation.gravity
-    graver = command.graver and is_open and not known
+    harmed = command.harmed and near_miss_id not in escalation.alarmed
+    graver = is_open and (gravity > escalation.gravity or harmed)
     events: list[Event] = []
     if formerly not in ("member", kind):
         notify = escalation.responsible if is_open and kind == "member" and not graver else ()

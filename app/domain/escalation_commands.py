@@ -20,14 +20,14 @@ class Raise(Crossing):
 class Attach:
     """A near miss found inside a qualifying window, or related to them; never makes a member less than it is.
 
-    `graver`: it is graver than what was known when people were asked, or harm was done, so that they are asked again,
-    once for each such record. `gravity` (0 to 3) is how grave.
+    Where it is graver (`gravity`, 0 to 3) than what people were told of, they are asked again; where harm was done
+    (`harmed`), whatever they were told of, once.
     """
 
     near_miss_id: str
     kind: MemberKind
-    graver: bool = False
     gravity: int = 0
+    harmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from operator import le
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
+from app.domain.gravity import gravity
 from app.domain.moment import DAY, Moment, holds, lower_bound, lower_day
 from app.domain.rule import OWN_SOURCE, Rule, Scalar, Tests, plain_number
 
@@ -41,7 +42,10 @@ class Facts:
 
 
 class Entry(NamedTuple):
-    """One near miss as the windows of a rule see it. `distinct`: None adds nothing to a count of different values."""
+    """One near miss as the windows of a rule see it. `distinct`: None adds nothing to a count of different values.
+
+    `gravity` (0 to 3) counts nothing: it decides whether people are asked again when the near miss joins an episode.
+    """
 
     near_miss_id: str
     sequence: int
@@ -49,6 +53,7 @@ class Entry(NamedTuple):
     weight: Number
     distinct: str | None
     incident_type: str
+    gravity: int = 0
 
 
 class Placement(NamedTuple):
@@ -96,10 +101,17 @@ def _placed(rule: Rule, facts: Facts) -> Placement | None:
         1 if rule.weight is None else _weight(_read(rule, rule.weight, values)),
         None if rule.distinct is None else _distinct(_part(rule.distinct, _read(rule, rule.distinct, values))),
         str(values.get("incident_type", "")),
+        gravity_of(facts),
     )
     if values.get("classification") not in rule.counted:
         return Placement("not_counted", key, text, entry)
     return Placement("unkeyed" if missing else "counted", key, text, entry)
+
+
+def gravity_of(facts: Facts) -> int:
+    """How grave a near miss is, from 0 to 3."""
+    harm = facts.values.get("potential_harm")
+    return gravity(str(facts.values.get("classification", "")), harm if isinstance(harm, str) else None)
 
 
 def key_text(key: Key) -> str:

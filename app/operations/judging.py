@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 from uuid import UUID, uuid5
 
 from app.domain import escalation, judgement, near_miss, review
-from app.domain.escalation import Escalation, Member
+from app.domain.escalation import Member
 from app.domain.gravity import gravity
 from app.domain.moment import DAY, from_micros
 from app.domain.policy import Policy
@@ -14,7 +15,7 @@ from app.domain.report import (
     Check,
     RuleChecked,
 )
-from app.domain.similarity import Facts, Value, key_text
+from app.domain.similarity import Facts, gravity_of, key_text
 from app.events.codec import decode
 from app.events.store import Draft, read_streams
 from app.operations.asking import reach_of, terms_in
@@ -70,12 +71,11 @@ def drafts_of(
                 drafts += _raise(effect, desk, command_id, changed, scheduled_at)
             case _:
                 if effect.escalation_id not in grown:
-                    found = desk.escalation(effect.escalation_id, memory.version(effect.escalation_id))
-                    assert found is not None
-                    grown[effect.escalation_id] = (found, [])
+                    version = memory.version(effect.escalation_id)
+                    grown[effect.escalation_id] = (_standing(desk, effect.escalation_id, version), [])
                 before, events = grown[effect.escalation_id]
                 state = before.state
-                for command in _commands(effect, state, desk, changed):
+                for command in _commands(effect, before, desk, changed):
                     decided = escalation.decide(command, state, from_micros(desk.micros))
                     for event in decided:
                         state = escalation.evolve(state, event)
@@ -83,61 +83,58 @@ def drafts_of(
                 grown[effect.escalation_id] = (before._replace(state=state), events)
     for escalation_id, (standing, events) in grown.items():
         if events:
-            drafts.append(Draft(f"escalation/{escalation_id}", memory.version(escalation_id), events))
+            stream, version = f"escalation/{escalation_id}", memory.version(escalation_id)
+            drafts.append(Draft(stream, version, events))
             memory.grew(escalation_id, events)
-            known = standing._replace(version=memory.version(escalation_id))
+            known = standing._replace(version=version + len(events))
             desk.standings.keep(desk.organisation, escalation_id, known)
     return drafts
 
 
 def alarm_again(desk: Desk, changed: Facts, escalation_ids: Iterable[str]) -> list[Draft]:
-    """The events of escalations in which a near miss stands that turned out to be graver than it was said to be."""
+    """The events of open escalations in which a near miss stands that turned out to be graver than it was said."""
     drafts: list[Draft] = []
     for escalation_id in escalation_ids:
-        stream = f"escalation/{escalation_id}"
-        state, version = desk.fold(stream, escalation.UNRAISED, escalation.evolve)
-        kind = state.members.get(changed.near_miss_id, "withdrawn")
-        if kind == "withdrawn" or state.rest is not None:
-            continue
-        decided = escalation.decide(
-            _attach(changed.near_miss_id, kind, state, desk, changed), state, from_micros(desk.micros)
-        )
-        drafts.append(Draft(stream, version, decided))
+        known = _standing(desk, escalation_id)
+        kind = known.state.members.get(changed.near_miss_id, "withdrawn")
+        if kind != "withdrawn":
+            attach = escalation.Attach(changed.near_miss_id, kind, gravity_of(changed), _is_harm(changed))
+            drafts.append(_draft(desk, escalation_id, known, attach))
     return drafts
 
 
 def take_out(desk: Desk, near_miss_id: str, escalation_ids: Iterable[str]) -> list[Draft]:
     """The events of escalations that hold a near miss, which is none any more, for another reason than its key."""
-    drafts: list[Draft] = []
-    for escalation_id in escalation_ids:
-        stream = f"escalation/{escalation_id}"
-        state, version = desk.fold(stream, escalation.UNRAISED, escalation.evolve)
-        drafts.append(
-            Draft(
-                stream,
-                version,
-                escalation.decide(escalation.WithdrawMember(near_miss_id), state, from_micros(desk.micros)),
-            )
-        )
-    return drafts
+    withdraw = escalation.WithdrawMember(near_miss_id)
+    return [_draft(desk, one, _standing(desk, one), withdraw) for one in escalation_ids]
 
 
-def gravities(desk: Desk, ids: Sequence[str], changed: Facts | None = None) -> dict[str, int]:
-    """How grave each near miss is: the one that is being changed as it will be, the others as they stand."""
-    weights: dict[str, int] = {}
-    if changed is not None and changed.near_miss_id in ids:
-        values = changed.values
-        weights[changed.near_miss_id] = gravity(str(values.get("classification")), _text(values.get("potential_harm")))
+def _draft(desk: Desk, escalation_id: str, known: Known, command: escalation.Command) -> Draft:
+    decided = escalation.decide(command, known.state, from_micros(desk.micros))
+    return Draft(f"escalation/{escalation_id}", known.version, decided)
+
+
+def _standing(desk: Desk, escalation_id: str, version: int | None = None) -> Known:
+    known = desk.escalation(escalation_id, version)
+    assert known is not None, "an escalation that the rules were told of"
+    return known
+
+
+def gravities(
+    desk: Desk, ids: Iterable[str], known: Mapping[str, int] | None = None, changed: Facts | None = None
+) -> dict[str, int]:
+    """How grave each near miss is: as it is known, or told by its stream; the one being changed as it will be."""
+    weights = {one: known[one] for one in ids if one in known} if known else {}
+    if changed is not None:
+        weights[changed.near_miss_id] = gravity_of(changed)
     others = [f"near_miss/{one}" for one in ids if one not in weights]
-    if others:
-        for stream, envelopes in read_streams(desk.connection, desk.organisation, others).items():
-            state = near_miss.UNRECORDED
-            for envelope in envelopes:
-                state = near_miss.evolve(state, decode(envelope))
-            assert state.report is not None
-            near_miss_id = stream.removeprefix("near_miss/")
-            weights[near_miss_id] = gravity(state.report.classification, state.report.potential_harm)
-    return weights
+    for stream, envelopes in read_streams(desk.connection, desk.organisation, others).items() if others else ():
+        state = near_miss.UNRECORDED
+        for envelope in envelopes:
+            state = near_miss.evolve(state, decode(envelope))
+        assert state.report is not None
+        weights[stream.removeprefix("near_miss/")] = gravity(state.report.classification, state.report.potential_harm)
+    return {one: weights[one] for one in ids}
 
 
 def escalation_id_of(command_id: str, rule_id: str, text: str) -> str:
@@ -184,6 +181,7 @@ def _raise(
         yield Draft(f"escalation/{escalation_id}", 0, raised)
         return
     review_id = escalation_id.replace("esc_", "rev_")
+    weights = gravities(desk, effect.members, memory.gravities(effect.rule_id, text), changed)
     command = replace(
         crossing,
         review_id=review_id,
@@ -191,26 +189,34 @@ def _raise(
         detected_late=effect.detected_late,
         detection_delay=duration(effect.delay),
         terms=terms_in(desk, rule, policy),
-        gravity=max(gravities(desk, effect.members, changed).values(), default=0) or None,
+        gravity=max(weights.values(), default=0) or None,
         scheduled_at=scheduled_at,
         reach=reach_of(desk, crossing.service_id),
     )
     raised = escalation.decide(command, escalation.UNRAISED, now)
     memory.raised(effect.rule_id, text, escalation_id, effect.members, len(raised))
+    state = reduce(escalation.evolve, raised, escalation.UNRAISED)
+    opened = raised[0]
+    assert isinstance(opened, escalation.Raised)
+    desk.standings.keep(desk.organisation, escalation_id, Known(len(raised), opened, state))
     yield Draft(f"escalation/{escalation_id}", 0, raised)
     yield Draft(f"review/{review_id}", 0, review.decide(review.Open(escalation_id), review.UNOPENED, now))
 
 
 def _commands(
-    effect: judgement.Effect, state: Escalation, desk: Desk, changed: Facts | None
+    effect: judgement.Effect, known: Known, desk: Desk, changed: Facts | None
 ) -> Iterable[escalation.Command]:
     match effect:
         case judgement.Attach(near_miss_ids=ids, kind=kind):
-            for near_miss_id in ids:
-                if kind == "related" and state.members.get(near_miss_id) == "member":
+            at_hand = desk.memory.gravities(known.raised.rule_id, known.raised.key_text)
+            weights = gravities(desk, ids, at_hand, changed)
+            # The gravest first, so that people are asked again once for all that joins at one time.
+            for near_miss_id in sorted(ids, key=lambda one: -weights[one]):
+                if kind == "related" and known.state.members.get(near_miss_id) == "member":
                     yield escalation.Demote(near_miss_id)
                 else:
-                    yield _attach(near_miss_id, kind, state, desk, changed)
+                    is_harm = changed is not None and changed.near_miss_id == near_miss_id and _is_harm(changed)
+                    yield escalation.Attach(near_miss_id, kind, weights[near_miss_id], is_harm)
         case judgement.AttachHistorical(near_miss_ids=ids):
             yield from (escalation.Attach(near_miss_id, "member") for near_miss_id in ids)
         case judgement.Detach(near_miss_id=near_miss_id):
@@ -223,18 +229,5 @@ def _commands(
             raise AssertionError("a raise has no former state")
 
 
-def _attach(
-    near_miss_id: str, kind: escalation.MemberKind, state: Escalation, desk: Desk, changed: Facts | None
-) -> escalation.Attach:
-    """Harm that was done is always told; what could have been harm, when it is graver than all that was known."""
-    weight = gravities(desk, (near_miss_id,), changed)[near_miss_id]
-    is_harm = changed is not None and changed.near_miss_id == near_miss_id and _is_harm(changed.values)
-    return escalation.Attach(near_miss_id, kind, is_harm or weight > state.gravity, weight)
-
-
-def _is_harm(values: Mapping[str, Value]) -> bool:
-    return values.get("classification") == "harm_incident"
-
-
-def _text(value: Value | None) -> str | None:
-    return value if isinstance(value, str) else None
+def _is_harm(facts: Facts) -> bool:
+    return facts.values.get("classification") == "harm_incident"

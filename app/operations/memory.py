@@ -5,7 +5,7 @@ Whoever changes the rows behind it says so (`entered`, `raised`, `grew`), or has
 
 import json
 from bisect import insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -121,6 +121,7 @@ class Memory:
             entry.weight,
             entry.distinct_value,
             entry.incident_type,
+            entry.gravity,
         ).where(
             entry.organisation == self._organisation,
             entry.rule_id == rule.id,
@@ -137,6 +138,11 @@ class Memory:
     def version(self, escalation_id: str) -> int:
         """The version of the stream of an episode that the rules were told of."""
         return self._versions[escalation_id]
+
+    def gravities(self, rule_id: str, text: str) -> Mapping[str, int]:
+        """How grave each near miss is that was asked about for a key."""
+        known = self._known.get((rule_id, text))
+        return {} if known is None else {entry.near_miss_id: entry.gravity for entry in known.entries}
 
     # What changes
 
@@ -239,7 +245,7 @@ def key_of(text: str) -> Key:
 def _entry(row: EntryRow) -> Entry:
     weight = int(row.weight) if row.weight.is_integer() else row.weight
     moment = Moment(row.at, row.day, bool(row.date_only))
-    return Entry(row.near_miss_id, row.sequence, moment, weight, row.distinct_value, row.incident_type)
+    return Entry(row.near_miss_id, row.sequence, moment, weight, row.distinct_value, row.incident_type, row.gravity)
 
 
 def _standing(kind: str) -> Standing:

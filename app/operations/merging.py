@@ -22,7 +22,7 @@ def merge(desk: Desk, cause: Cause, standing: Standing, into: str) -> None:
     merged = standing.draft(command)
     if not merged.events:
         return
-    drafts = [merged, target.draft(*_joining(desk, standing, target))]
+    drafts = [merged, target.draft(*_joining(desk, standing))]
     if target.raised.review_id is not None:
         ended = reviewing.merge(desk, standing, target.raised.review_id)
         drafts += [ended] if ended is not None else []
@@ -38,11 +38,10 @@ def _target(desk: Desk, standing: Standing, into: str) -> Standing:
         raise Invalid(Fault("/into", "unknown-id", "Name an escalation that is open.")) from missing
 
 
-def _joining(desk: Desk, standing: Standing, target: Standing) -> Iterator[escalation.Attach]:
-    """What it held goes on as what it was. If that is graver than what was known there, people answer anew, once."""
+def _joining(desk: Desk, standing: Standing) -> Iterator[escalation.Attach]:
+    """What it held goes on as what it was; the gravest first, so that people there answer anew once, if at all."""
     weights = gravities(desk, [one for one, kind in standing.state.members.items() if kind != "withdrawn"])
-    gravest = max(weights, key=lambda one: weights[one], default=None)
-    for one, kind in standing.state.members.items():
+    for one in sorted(weights, key=lambda one: -weights[one]):
+        kind = standing.state.members[one]
         if kind != "withdrawn":
-            is_graver = one == gravest and weights[one] > target.state.gravity
-            yield escalation.Attach(one, kind, is_graver, weights[one])
+            yield escalation.Attach(one, kind, weights[one])

@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, uuid5
 from sqlalchemy import and_, bindparam, select, update
 
 from app.database.tables import notices
-from app.domain import action, near_miss
+from app.domain import near_miss
 from app.domain.action import ActionOverdue, Agreed
 from app.domain.escalation import Raised
 from app.domain.moment import from_micros, to_micros
@@ -28,9 +28,8 @@ HEEDS = tuple(one.event for one in CATALOGUE.values() if "notify" in {field.name
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a stream is about, as it stood right after the event."""
+    """What a stream is about."""
 
-    status: str
     service_id: str | None
     escalation_id: str | None = None
     review_id: str | None = None
@@ -52,10 +51,10 @@ def _take_up(context: Context, envelope: Envelope, about: About, place: int, not
     if standing is None:
         first = (envelope.sequence, place, envelope.sequence, envelope.recorded_at, notice.to, notice.subject)
         of = (about.escalation_id, about.review_id, about.service_id)
-        changing = _changing(about, notice)
+        changing = _changing(notice)
         context.rows.insert(notices, (context.organisation, notice_id, *first, *of, *changing.values()))
     else:
-        values = _changing(about, coalesced(_read(standing), notice))
+        values = _changing(coalesced(_read(standing), notice))
         its = {"of": context.organisation, "its_id": notice_id}
         context.rows.execute(_COALESCE, {**its, "last_sequence": envelope.sequence, **values})
 
@@ -66,7 +65,7 @@ _COALESCE = (
     update(notices)
     .where(_ITS)
     .values({name: bindparam(name) for name in (
-        "last_sequence", "status", "why", "whys", "events", "level", "respond_by", "scheduled_at", "first_scheduled_at",
+        "last_sequence", "why", "whys", "events", "level", "respond_by", "scheduled_at", "first_scheduled_at",
     )})
 )  # fmt: skip
 
@@ -76,10 +75,9 @@ def notice_id_of(correlation_id: str, notice: Notice) -> str:
     return "ntc_" + uuid5(NAMESPACE_URL, f"forewarn notice {correlation_id} {notice.subject} {notice.to}").hex
 
 
-def _changing(about: About, notice: Notice) -> dict[str, Any]:
+def _changing(notice: Notice) -> dict[str, Any]:
     """What every event of a command may change, in the order of the table's last columns."""
     return {
-        "status": about.status,
         "why": notice.why,
         "whys": " ".join(notice.whys),
         "events": notice.events,
@@ -117,12 +115,10 @@ def _about(context: Context, told: Told[Any]) -> About:
             agreed: Agreed = context.beginning(stream)
             opened: Opened = context.beginning(f"review/{agreed.review_id}")
             raised: Raised = context.beginning(f"escalation/{opened.escalation_id}")
-            status = context.folded(told, action.UNAGREED, action.evolve).status
-            return About(status, raised.service_id, opened.escalation_id, agreed.review_id)
+            return About(raised.service_id, opened.escalation_id, agreed.review_id)
         case "near_miss":
             state = context.folded(told, near_miss.UNRECORDED, near_miss.evolve)
-            return About(state.stage.value, state.report.service_id if state.report else None)
+            return About(state.report.service_id if state.report else None)
         case _:
             raised = context.beginning(stream)
-            status = context.escalation(told).status.value
-            return About(status, raised.service_id, told.envelope.subject, raised.review_id)
+            return About(raised.service_id, told.envelope.subject, raised.review_id)

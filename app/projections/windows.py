@@ -213,6 +213,7 @@ def _insert(context: Context, rule: Rule, facts: Facts, sequence: int, valid_fro
             float(entry.weight),
             entry.distinct,
             entry.incident_type,
+            entry.gravity,
         ),
     )
 

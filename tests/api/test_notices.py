@@ -37,7 +37,6 @@ def test_a_crossing_tells_the_manager_why_of_what_and_until_when(ward: Ward) -> 
         "review_id": escalation["review_id"],
         "service_id": "willow-house",
         "level": 0,
-        "status": "awaiting_ack",
         "coalesced": 1,
         "respond_by": "2026-03-03T10:00:00.000000Z",
         "recorded_at": "2026-03-02T10:00:00.000000Z",

@@ -101,7 +101,7 @@ def entry(
     date_only: bool = False,
     distinct: str | None = None,
 ) -> tuple[Any, ...]:
-    return organisation, rule_id, key, valid_to, at, near_miss_id, 1, 1, 0, date_only, weight, distinct, "visit"
+    return organisation, rule_id, key, valid_to, at, near_miss_id, 1, 1, 0, date_only, weight, distinct, "visit", 0
 
 
 def asked(database: Database, ask: Ask) -> Any:

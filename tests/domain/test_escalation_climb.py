@@ -241,7 +241,7 @@ def test_who_has_begun_the_review_is_not_reminded() -> None:
 
     assert [deadline.kind for deadline in story.standing.deadlines] == ["review_due"]
 
-    story.ask(escalation.Attach("nm-2", "member", graver=True))
+    story.ask(escalation.Attach("nm-2", "member", harmed=True))
     story.ask(escalation.Acknowledge("m.okafor"))
 
     assert [deadline.kind for deadline in story.standing.deadlines] == ["review_due"]
@@ -374,7 +374,7 @@ def test_a_graver_member_ends_a_snooze() -> None:
     story = Story()
     story.ask(escalation.Snooze(FRIDAY + 3 * DAY, "m.okafor"))
 
-    story.ask(escalation.Attach("nm-2", "related", graver=True))
+    story.ask(escalation.Attach("nm-2", "related", harmed=True))
 
     assert story.standing.status is Status.AWAITING_ACK
     assert story.standing.deadlines[0] == Deadline("ack_due", FRIDAY + DAY, level=0)
@@ -384,7 +384,7 @@ def test_a_graver_member_tells_those_who_are_asked_and_whoever_took_it_on() -> N
     story = Story()
     story.ask(escalation.Acknowledge("m.okafor"))
 
-    events = story.ask(escalation.Attach("nm-2", "member", graver=True))
+    events = story.ask(escalation.Attach("nm-2", "member", harmed=True))
 
     assert events == [
         escalation.MemberAdded("nm-2", "member"),
@@ -396,7 +396,7 @@ def test_a_graver_member_tells_those_who_are_asked_and_whoever_took_it_on() -> N
 def test_a_stream_of_graver_members_never_grants_more_time() -> None:
     story = Story()
     for hour in range(1, 24):
-        story.at(FRIDAY + hour * HOUR).ask(escalation.Attach(f"nm {hour}", "member", graver=True))
+        story.at(FRIDAY + hour * HOUR).ask(escalation.Attach(f"nm {hour}", "member", harmed=True))
 
     story.at(FRIDAY + DAY)
 
@@ -406,7 +406,7 @@ def test_a_stream_of_graver_members_never_grants_more_time() -> None:
 def test_a_member_found_graver_by_a_correction_alarms_once() -> None:
     story = Story()
     story.ask(escalation.Acknowledge("m.okafor"))
-    correction = escalation.Attach("nm-1", "member", graver=True)
+    correction = escalation.Attach("nm-1", "member", harmed=True)
 
     assert [type(event).__name__ for event in story.ask(correction)] == ["ReAlarmed"]
     assert story.ask(correction) == []
@@ -421,7 +421,7 @@ def test_what_is_only_related_disturbs_nobody() -> None:
 def test_a_member_found_in_history_disturbs_nobody() -> None:
     story = Story(replace(crossing, historical=True))
 
-    events = story.ask(escalation.Attach("nm-2", "member", graver=True))
+    events = story.ask(escalation.Attach("nm-2", "member", harmed=True))
 
     assert events == [escalation.MemberAdded("nm-2", "member")]
     assert story.standing.deadlines == ()

@@ -95,7 +95,7 @@ ASKED: dict[str, Callable[[dict[str, Any], int], escalation.Command]] = {
     "escalate": lambda _, epoch: escalation.EscalateManually(epoch, "somebody"),
     "reassign_policy": lambda told, _: escalation.ReassignPolicy(2, terms(told["policy"]), "somebody"),
     "snooze": lambda told, _: escalation.Snooze(instant(told["until"]), "somebody"),
-    "grow": lambda told, _: escalation.Attach(f"nm at {told['at']}", "member", told.get("more_severe", False)),
+    "grow": lambda told, _: escalation.Attach(f"nm at {told['at']}", "member", int(told.get("more_severe", False))),
     "merge_into": lambda told, _: escalation.Merge("esc-1", "esc-2", Status(told["target_state"]), "somebody"),
     "close": lambda _told, _: escalation.Close("no_action_needed"),
     "reopen": lambda _told, _: escalation.Reopen(),

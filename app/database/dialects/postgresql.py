@@ -63,7 +63,7 @@ ORDER BY e.rule_id DESC, e.key_text DESC, e.sequence DESC LIMIT 1
 """
 _ENTRIES = f"""
 SELECT q.organisation, q.rule_id, q.key_text, w.at, w.near_miss_id, w.sequence, w.day, w.date_only,
-       w.weight, w.distinct_value, w.incident_type,
+       w.weight, w.distinct_value, w.incident_type, w.gravity,
        (SELECT m.kind FROM escalation_members m
          WHERE m.organisation = q.organisation AND m.escalation_id = e.escalation_id
            AND m.near_miss_id = w.near_miss_id AND m.valid_to = {FOR_EVER})

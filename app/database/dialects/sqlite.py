@@ -29,7 +29,7 @@ WHERE s.organisation = ? AND s.token = ?
 """
 _ENTRIES = f"""
 SELECT w.organisation, w.rule_id, w.key_text, w.at, w.near_miss_id, w.sequence, w.day, w.date_only,
-       w.weight, w.distinct_value, w.incident_type,
+       w.weight, w.distinct_value, w.incident_type, w.gravity,
        (SELECT m.kind FROM escalations e JOIN escalation_members m
           ON m.organisation = e.organisation AND m.escalation_id = e.escalation_id
          WHERE e.organisation = w.organisation AND e.rule_id = w.rule_id AND e.key_text = w.key_text AND e.is_open

@@ -17,7 +17,6 @@ NOTICE_EXAMPLE: dict[str, Any] = {
     "escalation_id": "esc_92ca7a9327bd5cf08b1423b00efd9378",
     "review_id": "rev_92ca7a9327bd5cf08b1423b00efd9378",
     "service_id": "willow-house",
-    "status": "awaiting_ack",
     "coalesced": 3,
     "first_scheduled_at": "2026-03-06T20:52:11.402713Z",
     "scheduled_at": "2026-03-08T20:52:11.402713Z",
@@ -57,7 +56,6 @@ class Notice(Answered):
     review_id: str | None = None
     service_id: str | None = None
     level: int | None = Field(None, description="The step of the ladder that was told, from 0.")
-    status: str = Field(description="The subject's, right after.")
     coalesced: int = Field(description="How many events it tells of.")
     first_scheduled_at: Instant | None = Field(None, description="When the first of what a timer told was due.")
     scheduled_at: Instant | None = Field(None, description="When the last of it was due.")

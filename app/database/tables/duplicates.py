@@ -1,0 +1,1 @@
+"""Which occurrences may be told of twice."""

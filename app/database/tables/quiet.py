@@ -1,0 +1,1 @@
+"""How much there was to do each day, and which sources are expected to speak."""
