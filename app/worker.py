@@ -46,15 +46,17 @@ class Worker:
         self._auditor = Auditor(house)
         self._auditing: Iterator[int] | None = None
         self._next_audit = monotonic() + _FIRST_AUDIT
+        self._leave: Callable[[], None] = lambda: None
 
     def start(self) -> None:
         """Work in a thread of its own, woken by every commit."""
-        self._house.writer.committed = self._wake.set
+        self._leave = self._house.bell.listen(self._wake.set)
         self._thread.start()
 
     def stop(self) -> None:
         """Finish the step that is being taken, then end; if it takes too long, hand back what it holds."""
         self._stopping.set()
+        self._leave()
         self._wake.set()
         if not self._thread.is_alive():
             return

@@ -24,6 +24,7 @@ from app.events.store import Cause, Draft
 from app.events.vault import Vault
 from app.operations import keys
 from app.operations.batch import Batch, Batches
+from app.operations.bell import Bell
 from app.operations.configuration import Configurations
 from app.operations.desk import Desk
 from app.operations.job import Actor, Answer, Command, Job
@@ -67,6 +68,8 @@ class House:
             queue_limit=settings.queue_limit,
             command_deadline=settings.command_deadline,
         )
+        self.bell = Bell()
+        self.writer.committed = self.bell.ring
 
     def start(self) -> None:
         """Let the writer work."""
