@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, assert_never
 
+from app.domain.chase import MOST_AT_ONCE, Overdue
 from app.domain.decider import NotFound, Refused
 from app.domain.ladder import DEFAULT_TERMS, Reach, Terms, Why, contact_above, reaches_nobody
 from app.domain.sealed import Reference, SealedText
@@ -16,9 +17,6 @@ from app.domain.sealed import Reference, SealedText
 # Words
 
 Method = Literal["audit", "observation", "supervision"]
-
-MOST_AT_ONCE = 500
-"""About how many events one run of the timer makes; what is still due then is due for the next run."""
 
 # Commands
 
@@ -122,19 +120,13 @@ class EffectivenessChecked:
 
 
 @dataclass(frozen=True, slots=True)
-class ActionOverdue:
+class ActionOverdue(Overdue):
     """Not done by its deadline, `times` by now: the owner is told, and with `notify` each time somebody higher.
 
     `level` is the rung that is told, None for the backstop. `respond_by`: the next deadline.
     """
 
-    times: int
-    notify: tuple[str, ...]
-    respond_by: datetime
-    scheduled_at: datetime
-    level: int | None = None
     why: Why = "action_overdue"
-    nobody_reachable: bool = False
 
 
 Event = Agreed | Progressed | Completed | Cancelled | EffectivenessChecked | ActionOverdue

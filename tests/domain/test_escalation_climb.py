@@ -393,6 +393,18 @@ def test_a_graver_member_tells_those_who_are_asked_and_whoever_took_it_on() -> N
     assert story.standing.status is Status.AWAITING_ACK
 
 
+def test_people_are_asked_again_once_for_all_that_are_as_grave() -> None:
+    story = Story()
+    story.ask(escalation.Acknowledge("m.okafor"))
+
+    first = story.ask(escalation.Attach("nm-2", "member", gravity=2))
+    second = story.ask(escalation.Attach("nm-3", "member", gravity=2))
+    third = story.ask(escalation.Attach("nm-4", "member", gravity=3))
+
+    alarms = [type(events[-1]).__name__ for events in (first, second, third)]
+    assert alarms == ["ReAlarmed", "MemberAdded", "ReAlarmed"]
+
+
 def test_a_stream_of_graver_members_never_grants_more_time() -> None:
     story = Story()
     for hour in range(1, 24):
