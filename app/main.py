@@ -8,24 +8,58 @@ from fastapi import FastAPI
 
 from app.api import (
     actions,
+    adapters,
+    deliveries,
+    denominators,
+    duplicates,
     escalations,
+    events,
+    fhir,
     health,
     heatmaps,
+    intake_records,
+    ledger,
     near_misses,
     notices,
     openapi,
     problems,
+    recognition,
     reference,
     reviews,
     settling,
+    sources,
+    webhook_endpoints,
     windows,
 )
 from app.api.door import Door
 from app.api.limits import Limits
+from app.api.streams import Streams
 from app.operations.house import House
 from app.worker import Worker
 
-ROUTERS = (near_misses, settling, windows, heatmaps, escalations, reviews, actions, notices, health, reference)
+ROUTERS = (
+    near_misses,
+    events,
+    adapters,
+    intake_records,
+    settling,
+    windows,
+    heatmaps,
+    escalations,
+    reviews,
+    actions,
+    notices,
+    ledger,
+    denominators,
+    recognition,
+    fhir,
+    sources,
+    webhook_endpoints,
+    deliveries,
+    duplicates,
+    health,
+    reference,
+)
 
 
 HANDING_OVER = 0.0005
@@ -37,14 +71,15 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
     """The API over an opened house; without one, only its description can be asked for."""
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+    async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
         assert house is not None
         sys.setswitchinterval(HANDING_OVER)
         house.start()
         worker = Worker(house) if with_worker else None
         if worker is not None:
             worker.start()
-        yield
+        with app.state.streams.open():
+            yield
         if worker is not None:
             worker.stop()
         house.close()
@@ -52,6 +87,7 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
     app = FastAPI(lifespan=lifespan, **openapi.keywords())
     if house is not None:
         app.state.door = Door(house)
+        app.state.streams = Streams(house)
     for module in ROUTERS:
         app.include_router(module.router)
     app.router.routes.insert(0, near_misses.DIRECT)

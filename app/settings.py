@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
@@ -32,8 +33,12 @@ class Settings(BaseSettings):
     """Commands that may wait for the writer; one more is answered 503 with Retry-After."""
     command_deadline: float = 30.0
     """Seconds a command may wait before it is answered 503 and not carried out."""
+    mappings: str = ""
+    """A directory of mapping files (*.toml) that stand beside the shipped adapters, or over those of their name."""
     webhook_allow_networks: str = ""
     """CIDRs, separated by commas, that webhooks may reach although they are not global."""
+    streams_per_key: int = 10
+    """Streams of the ledger that one key may have open in one process."""
 
     @field_validator("bootstrap_api_key")
     @classmethod
@@ -48,6 +53,18 @@ class Settings(BaseSettings):
         if rate and not _RATE.fullmatch(rate):
             raise ValueError("FOREWARN_RATE_LIMIT reads like 600/minute (second, minute or hour).")
         return rate or None
+
+    @field_validator("webhook_allow_networks")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        try:
+            for one in filter(str.strip, networks.split(",")):
+                ip_network(one.strip())
+        except ValueError as error:
+            raise ValueError(
+                f"FOREWARN_WEBHOOK_ALLOW_NETWORKS takes CIDRs separated by commas, like 10.0.0.0/8: {error}."
+            ) from error
+        return networks
 
     @model_validator(mode="after")
     def _test_clock_only_in_tests(self) -> "Settings":

@@ -1,4 +1,5 @@
-"""The worker: one loop that asks due timers, moves followers on and audits. Several processes share the work.
+"""The worker: one loop that asks due timers, moves followers on and audits; beside it messages are sent, in a loop of
+their own, for receivers may be slow. Several processes share the work.
 
 Each round is short, and what it does can be left undone at any point: whoever comes next finds it still to do.
 """
@@ -12,13 +13,18 @@ from uuid import uuid4
 import structlog
 
 from app.clock import monotonic, system_clock
+from app.operations.attending import Attendant
 from app.operations.audit import Auditor
+from app.operations.deliver import Deliverer
 from app.operations.follow import PAGE, lagging, step
 from app.operations.house import House
 from app.operations.tick import AT_ONCE, release, sweep, tick
+from app.projections.inline import UNHURRIED
 
 PATIENCE = 0.25
 """Seconds between looks when nothing wakes the worker."""
+EASE = 1.0
+"""Seconds between two looks at what is in no hurry: followers whose readers have them catch up, and what follows."""
 PACE = 0.1
 """Seconds between two rounds: what is written meanwhile is followed together, and the writer is left to write."""
 AUDIT_EVERY = 300.0
@@ -43,7 +49,10 @@ class Worker:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="worker", daemon=True)
         self._saved_uses = monotonic()
+        self._attended = -EASE
+        self._attendant = Attendant(house)
         self._auditor = Auditor(house)
+        self._deliverer = Deliverer(house)
         self._auditing: Iterator[int] | None = None
         self._next_audit = monotonic() + _FIRST_AUDIT
         self._leave: Callable[[], None] = lambda: None
@@ -52,12 +61,14 @@ class Worker:
         """Work in a thread of its own, woken by every commit."""
         self._leave = self._house.bell.listen(self._wake.set)
         self._thread.start()
+        self._deliverer.start()
 
     def stop(self) -> None:
         """Finish the step that is being taken, then end; if it takes too long, hand back what it holds."""
         self._stopping.set()
         self._leave()
         self._wake.set()
+        self._deliverer.stop()
         if not self._thread.is_alive():
             return
         self._thread.join(_FINISHING)
@@ -92,8 +103,13 @@ class Worker:
         asked = tick(house, self._holder, system_clock())
         with house.database.read() as connection:
             behind = lagging(connection)
-        for organisation, name, _ in behind:
-            step(house.database, house.batches.dialect, house.configurations, organisation, name)
+        at_ease = monotonic() - self._attended < EASE
+        for organisation, name, events in behind:
+            if not (at_ease and name in UNHURRIED and events <= PAGE):
+                step(house.database, house.batches.dialect, house.configurations, organisation, name)
+        if not at_ease:
+            self._attended = monotonic()
+            self._attendant.attend()
         if monotonic() - self._saved_uses > _USES_EVERY:
             self._saved_uses = monotonic()
             house.keys.save_uses()

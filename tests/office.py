@@ -13,6 +13,7 @@ import rfc8785
 import structlog
 from sqlalchemy import Connection, Table, select
 
+from app.api.receiving import checked
 from app.database.prefetch import CommandKey
 from app.database.tables import events, ledgers, window_entries
 from app.domain.service import Particulars
@@ -20,7 +21,8 @@ from app.events.canonical import canonical
 from app.events.envelope import Envelope
 from app.events.sealing import fingerprint, token
 from app.events.store import Cause
-from app.operations import reviewing, revise, settle
+from app.intake.cloudevents import structured
+from app.operations import reviewing, revise, settle, taking
 from app.operations.desk import Desk
 from app.operations.follow import catch_up
 from app.operations.house import House
@@ -126,6 +128,12 @@ class Office:
         its_token = token(self._pepper, "staff", ref)
         return Actor(f"staff/{its_token}", ref, its_token)
 
+    def event(self, sent: Mapping[str, Any]) -> Command:
+        """A CloudEvent as `/v1/events` hands it on."""
+        return taking.job_of(
+            self.organisation, KEY, taking.Incoming(structured(sent), "events", sent), self.clock(), checked
+        )
+
     def correction(self, near_miss_id: str, reason: str = "The chart says so.", **changes: Any) -> Command:
         return self.command(
             lambda desk, cause: revise.correct(desk, cause, revise.load(desk, near_miss_id), reason, changes),
@@ -201,6 +209,10 @@ class Office:
     def submit(self, **particulars: Any) -> dict[str, Any]:
         """Have a near miss recorded; the answer's body."""
         return dict(self.house.ask(self.submission(**particulars)).body)
+
+    def take(self, sent: Mapping[str, Any]) -> dict[str, Any]:
+        """Have a CloudEvent taken in; the answer's body."""
+        return self.do(self.event(sent))
 
     def do(self, command: Command) -> dict[str, Any]:
         """Have a command carried out; the answer's body."""

@@ -34,25 +34,37 @@ Unknown fields and parameters are refused. Instants are RFC 3339 with an offset,
 
 TAGS = {
     "near misses": "Submitted one by one or in batches; read, corrected, completed, linked, withdrawn, closed.",
+    "intake": "What care systems send, what it was taken for and why; read again once a mapping is mended.",
     "escalations": "What crossed a rule's threshold, and which near misses it holds.",
     "reviews": "The manager's review of one escalation, closed once every gate is met.",
     "actions": "What a review agreed on: told how it goes, completed or cancelled, and looked at again.",
     "notices": "What people were told, and why: one for each of them and each command, however many events it made.",
+    "ledger": "All that ever happened, in one gapless order, as CloudEvents: page by page, or as a stream.",
+    "sources": "Which systems are expected to speak, and how much there was to do, so that counts can become rates.",
+    "fhir": "FHIR R4: adverse events and administered medicines in, near misses out as adverse events.",
+    "duplicates": "Records of two systems that look like one occurrence: confirmed, dismissed, or told apart again.",
     "windows": "Why, or why not yet: the current count of a rule's key and its distance to the threshold.",
     "heatmaps": "Where in the work, and when, near misses were allowed.",
-    "settings": "What the organisation settles: its services, its words, its policy.",
+    "settings": "What the organisation settles: its services, its words, its policy, what it takes for a near miss.",
+    "webhooks": "Where other systems are told what happens, what they are owed, and how each try went.",
     "health": "For those who run the service; no key is needed.",
 }
 
 PARAMETERS = {
     "near_miss_id": "The near miss's id.",
+    "intake_record_id": "The intake record's id.",
     "escalation_id": "The escalation's id.",
     "review_id": "The review's id.",
     "action_id": "The action's id.",
     "service_id": "The service's id.",
+    "endpoint_id": "The endpoint's id.",
+    "delivery_id": "The delivery's id: what the receiver knows as `webhook-id`.",
+    "via": "The way it came: events, adapter/NAME or fhir.",
+    "source": "The name under which the source reports; slashes belong to it.",
     "incident_type": "A code of the taxonomy's `incident_types`.",
     "deviation": "A code of the taxonomy's `deviations`.",
     "classification": "A code of the taxonomy's `classifications`; left out, those that any active rule counts.",
+    "proposal_id": "The id of the pair.",
     "status": "One of the statuses that the answer's schema lists.",
     "rule_id": "The id of a rule of the policy.",
     "overdue": "Only those that are past a deadline, or only those that are not.",
@@ -123,6 +135,7 @@ _DETAILS = {
     "gate-not-met": "2 conditions are not met: `gates` names them.",
     "action-not-open": "The action is completed: agree on another one in a review that is open.",
     "action-not-completed": "Complete the action first: then look at whether it works.",
+    "endpoint-held": "The endpoint is held: put its receiver right, then POST …/enable.",
     "escalation-not-open": "The escalation is closed: look for a later one of the same key, or reopen its review.",
     "level-above-needed": "You had taken on what was breached: have the level above make this workflow link.",
     "handover-to-nobody": "Name the role or the person who is to take it on.",
@@ -140,6 +153,8 @@ _DETAILS = {
     "uri-too-long": "Use a request target of at most 8192 bytes.",
     "unsupported-media-type": "Send JSON in UTF-8 as `Content-Type: application/json`.",
     "validation": "Correct the fields that `errors` names.",
+    "payload-not-understood": "Send the payload as the vendor does, or have the mapping mended: `errors` names what is "
+    "missing.",
     "idempotency-key-reused": "This Idempotency-Key came with another request: use a new key for a new request.",
     "headers-too-large": "Send at most 32768 bytes of headers.",
     "rate-limited": "This key has asked too often: wait as Retry-After says, then go on more slowly.",
@@ -150,7 +165,10 @@ _FAULTS = {
     "validation": [
         Fault("/contributing_factors", "missing", "Give this field: the request is not complete without it."),
         Fault("/occurred_at", "not-a-moment", "Give an instant with its offset, or a date."),
-    ]
+    ],
+    "payload-not-understood": [
+        Fault("/start_at", "missing", "scheduled_start: Give this field: nothing can be made of the event without it.")
+    ],
 }
 _GATES = {
     "gate-not-met": [

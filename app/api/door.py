@@ -168,6 +168,10 @@ class Visit:
         """The current instant."""
         return self.door.house.clock()
 
+    def is_welcome(self) -> bool:
+        """Whether the key is still good: for answers that go on."""
+        return self.door.house.keys.recognise(_secret(self.request)) is not None
+
     async def pepper(self) -> bytes:
         """What the organisation's tokens hang on."""
         vault = self.door.house.vault
@@ -190,13 +194,20 @@ class Visit:
         its_token = token(await self.pepper(), "staff", ref.strip())
         return Actor(f"staff/{its_token}", ref.strip(), its_token)
 
-    async def document(self, limit: int = BODY_LIMIT) -> object:
-        """The request's JSON document, parsed strictly; refused while it streams once it is too large."""
+    @property
+    def media_type(self) -> str:
+        """What the body is said to be, without parameters; JSON has no charset parameter (RFC 8259): it is UTF-8."""
+        return self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    async def document(self, limit: int = BODY_LIMIT, media_types: Sequence[str] = ("application/json",)) -> object:
+        """The request's JSON document, parsed strictly."""
+        return strict_json.parse(await self.body(limit, media_types))
+
+    async def body(self, limit: int = BODY_LIMIT, media_types: Sequence[str] = ("application/json",)) -> bytes:
+        """The request's body, if it is of one of these types; refused while it streams once it is too large."""
         request = self.request
-        # JSON has no charset parameter (RFC 8259): it is UTF-8, and what is not will not parse.
-        media_type = request.headers.get("content-type", "").partition(";")[0]
-        if media_type.strip().lower() != "application/json":
-            raise UnsupportedMediaType("Send JSON in UTF-8 as `Content-Type: application/json`.")
+        if self.media_type not in media_types:
+            raise UnsupportedMediaType(f"Send it in UTF-8 as `Content-Type: {'` or `'.join(media_types)}`.")
         if request.headers.get("content-encoding", "identity").lower() != "identity":
             raise UnsupportedMediaType("Send the body as it is, without Content-Encoding.")
         length = request.headers.get("content-length", "0")
@@ -212,7 +223,7 @@ class Visit:
                 chunks.append(chunk)
         except ClientDisconnect:
             raise MalformedRequest("The connection ended before the body did.") from None
-        return strict_json.parse(b"".join(chunks))
+        return b"".join(chunks)
 
     async def read(self, model: type[Model], subject: str | None = None, limit: int = BODY_LIMIT) -> Model:
         """The body as its model. `subject` (a stream): what the path names comes before what the body says.
@@ -294,7 +305,9 @@ def answered(answer: Answer, location: str | None = None) -> Response:
 
 
 def shown(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A JSON response."""
+    """A JSON response; one that says nothing has no body."""
+    if status == 204:
+        return Response(status_code=status, headers=headers)
     return Response(msgspec.json.encode(body), status, headers, media_type="application/json")
 
 

@@ -23,11 +23,13 @@ class Limits:
         """Answer 414 or 431, or pass the request on."""
         if scope["type"] == "http":
             if len(scope["raw_path"]) + len(scope["query_string"]) > LONGEST_TARGET:
-                refusal = problem("uri-too-long", f"Use a request target of at most {LONGEST_TARGET} bytes.")
+                detail = f"Use a request target of at most {LONGEST_TARGET} bytes."
+                refusal = problem("uri-too-long", detail, path=scope["path"])
                 await refusal(scope, receive, send)
                 return
             if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
-                refusal = problem("headers-too-large", f"Send at most {MOST_HEADERS} bytes of headers.")
+                detail = f"Send at most {MOST_HEADERS} bytes of headers."
+                refusal = problem("headers-too-large", detail, path=scope["path"])
                 await refusal(scope, receive, send)
                 return
         await self._app(scope, receive, send)

@@ -46,6 +46,17 @@ def instant_of(name: str, text: str, zone_name: str) -> int:
         raise Invalid(Fault(f"/query/{name}", "not-a-moment", str(error))) from None
 
 
+def day_of(name: str, text: str) -> int:
+    """The day (a proleptic ordinal) that the filter of that name means: a date, without a time."""
+    try:
+        moment = parse_moment(text, zone("UTC"))
+    except ValueError as error:
+        raise Invalid(Fault(f"/query/{name}", "not-a-date", str(error))) from None
+    if not moment.date_only:
+        raise Invalid(Fault(f"/query/{name}", "not-a-date", "Give a date as YYYY-MM-DD, without a time."))
+    return moment.day
+
+
 def page(
     chosen: "Select[*tuple[Any, ...]]", sequence: "Column[int]", cursor: str | None, limit: int, *within: "Column[int]"
 ) -> "Select[*tuple[Any, ...]]":

@@ -7,13 +7,13 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import and_, exists, select
 from sqlalchemy.sql import Select
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api import problems
 from app.api.asof import AsOf, sequence_of
-from app.api.door import BATCH_LIMIT, Visit, answered, door_of, shown
+from app.api.batches import REUSED, of_item, refuse_reused
+from app.api.door import BATCH_LIMIT, answered, door_of, shown
 from app.api.lists import Cursor, Limit, instant_of, listed, page
 from app.api.looking import Auditing, Reading
 from app.api.routes import told
@@ -29,8 +29,7 @@ from app.api.schemas import (
     validate,
 )
 from app.api.schemas.answers import BatchAnswer, History, NearMiss, NearMissList
-from app.database.prefetch import CommandKey
-from app.database.tables import FOR_EVER, commands, escalation_members, escalations, near_misses
+from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
 from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.domain.near_miss import (
     Stage,
@@ -39,7 +38,7 @@ from app.events.store import Cause
 from app.operations import revise
 from app.operations.desk import Desk
 from app.operations.feedback import feedback_on
-from app.operations.job import Answer, Idempotency, IdempotencyKeyReused, Submit
+from app.operations.job import Answer, IdempotencyKeyReused, Submit
 from app.operations.revise import NO_SUCH_NEAR_MISS, Record
 from app.operations.show import Reader
 from app.operations.submit import job_of
@@ -48,7 +47,6 @@ router = APIRouter(prefix="/v1", tags=["near misses"])
 WRITE = "near-misses:write"
 CHANGED = ("not-found", "gate-not-met")
 MOST_ITEMS = 1000
-REUSED = "This Idempotency-Key came with another batch: use a new key for a new request."
 STATUSES = (*(stage.value for stage in Stage), "in_review")
 
 
@@ -80,8 +78,7 @@ async def submit_batch(request: Request) -> Response:
     batch = await visit.read(Batch, limit=BATCH_LIMIT)
     pepper, actor = await visit.pepper(), await visit.actor()
     whole = await visit.idempotency("POST /v1/near-misses:batch", cast("list[Any]", batch.items))
-    if whole is not None:
-        await run_in_threadpool(_refuse_reused, visit, whole)
+    await refuse_reused(visit, whole, MOST_ITEMS)
     answers: list[Answer | Refused | None] = [None] * len(batch.items)
     jobs: list[tuple[int, Submit]] = []
     for index, item in enumerate(batch.items):
@@ -90,7 +87,7 @@ async def submit_batch(request: Request) -> Response:
         except Refused as refusal:
             answers[index] = refusal
             continue
-        jobs.append((index, job_of(visit.organisation, actor, pepper, document, visit.now, _of_item(whole, index))))
+        jobs.append((index, job_of(visit.organisation, actor, pepper, document, visit.now, of_item(whole, index))))
     futures = await visit.door.ask([job for _, job in jobs]) if jobs else []
     for (index, _), answer in zip(jobs, await asyncio.gather(*futures, return_exceptions=True), strict=True):
         if isinstance(answer, BaseException) and not isinstance(answer, Refused):
@@ -250,29 +247,6 @@ def show(reader: Reader, near_miss_id: str) -> dict[str, Any]:
     if not found:
         raise NotFound(NO_SUCH_NEAR_MISS)
     return found[0]
-
-
-def _refuse_reused(visit: Visit, whole: Idempotency) -> None:
-    """Another batch with the same key is refused before any item of it is taken."""
-    row, key = commands.c, whole.key
-    chosen = select(row.fingerprint).where(
-        row.organisation == key.organisation,
-        row.key_id == key.key_id,
-        row.route.in_([f"{key.route}#{index}" for index in range(MOST_ITEMS)]),
-        row.idempotency_key == key.idempotency_key,
-        row.fingerprint != whole.fingerprint,
-    )
-    with visit.door.house.database.read() as connection:
-        if connection.execute(chosen.limit(1)).first() is not None:
-            raise IdempotencyKeyReused(REUSED)
-
-
-def _of_item(whole: Idempotency | None, index: int) -> Idempotency | None:
-    if whole is None:
-        return None
-    key = whole.key
-    route = f"{key.route}#{index}"
-    return Idempotency(CommandKey(key.organisation, key.key_id, route, key.idempotency_key), whole.fingerprint)
 
 
 def _item(answer: Answer | Refused | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import Row, select
@@ -20,7 +21,7 @@ from app.operations.show import Reader
 router = APIRouter(prefix="/v1", tags=["notices"])
 READ = "near-misses:read"
 INSTANTS = ("first_scheduled_at", "scheduled_at", "respond_by", "recorded_at")
-PATHS = {"escalation": "escalations", "action": "actions", "near_miss": "near-misses"}
+PATHS = {"escalation": "escalations", "action": "actions", "near_miss": "near-misses", "source": "sources"}
 After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="A ledger sequence; told later than it.")]
 To = Annotated[str | None, Query(max_length=128, description="A role, a person's reference, or the name of a key.")]
 
@@ -81,6 +82,6 @@ def _shown(row: Row[Any], names: Mapping[str, str]) -> dict[str, Any]:
         "level": row.level,
         "coalesced": row.events,
         **{name: instant(at) for name in INSTANTS if (at := getattr(row, name)) is not None},
-        "links": {"self": f"/v1/{PATHS[kind]}/{subject_id}"},
+        "links": {"self": f"/v1/{PATHS[kind]}/{quote(subject_id, safe='/:')}"},
     }
     return {name: value for name, value in document.items() if value is not None}

@@ -12,10 +12,11 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
-from app.api import described
+from app.api import described, outcomes
 from app.api.problems import MEDIA_TYPE, PROBLEM_TYPES, TYPE
 from app.api.routes import BODIES, PROBLEMS
 from app.api.schemas.answers import Problem
+from app.api.schemas.answers.fhir import OperationOutcome
 
 TITLE = "forewarn"
 VERSION = "0.1.0"
@@ -92,7 +93,7 @@ def _describe(path: str, method: str, operation: dict[str, Any], components: dic
         _describe_parameter(parameter)
     if path.startswith("/v1/windows"):
         parameters.append(described.WINDOW_KEY)
-    if "requestBody" in operation:
+    if "requestBody" in operation or method == "delete":
         codes += [*(_OF_POST if method == "post" else ()), *(() if _creates(path) else ("precondition-failed",))]
         parameters += [{"$ref": f"#/components/parameters/{name}"} for name in _headers_of(path, method)]
     if not parameters:
@@ -106,6 +107,26 @@ def _describe(path: str, method: str, operation: dict[str, Any], components: dic
         components.setdefault("responses", {}).setdefault(name, _problem_response(these))
         responses[status] = {"$ref": f"#/components/responses/{name}"}
     operation["responses"] = dict(sorted(responses.items()))
+    if outcomes.speaks_fhir(path):
+        _tell_in_fhir(method, operation, components)
+
+
+def _tell_in_fhir(method: str, operation: dict[str, Any], components: dict[str, Any]) -> None:
+    """Answers and errors as FHIR names them; bodies may come as plain JSON too."""
+    names = ["ETag", *(["Idempotency-Replayed"] if method == "post" else [])]
+    if "requestBody" in operation:
+        content = operation["requestBody"]["content"]
+        operation["requestBody"]["content"] = {outcomes.MEDIA_TYPE: content["application/json"], **content}
+    for status, response in operation["responses"].items():
+        if "$ref" in response:
+            told = components["responses"][response["$ref"].rpartition("/")[2]]
+            outcome = {"schema": {"$ref": f"#/components/schemas/{OperationOutcome.__name__}"}}
+            operation["responses"][status] = {**told, "content": {outcomes.MEDIA_TYPE: outcome}}
+        else:
+            response["content"] = {outcomes.MEDIA_TYPE: response["content"]["application/json"]}
+            sent = [*names, *(["Location"] if status == "201" else [])]
+            response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in sent}
+            _without_titles(response)
 
 
 def _describe_parameter(parameter: dict[str, Any]) -> None:
@@ -129,7 +150,11 @@ def _headers_of(path: str, method: str) -> Iterator[str]:
 
 
 def _creates(path: str) -> bool:
-    return path in {"/v1/near-misses", "/v1/near-misses:batch"}
+    return (
+        path in {"/v1/near-misses", "/v1/near-misses:batch", "/v1/webhook-endpoints"}
+        or path.startswith("/v1/adapters/")
+        or outcomes.speaks_fhir(path)
+    )
 
 
 def _answer_headers(

@@ -2,7 +2,8 @@
 
 A problem says what to do next and repeats nothing that was sent. Its type ends in a code of the API contract; its
 instance is a fresh URN, which a log line may carry too. A refusal of the domain that has a code of its own is a
-condition of the resource that is not met, so it is told as a gate of that code.
+condition of the resource that is not met, so it is told as a gate of that code. Whoever speaks FHIR reads the same
+problem as an OperationOutcome: what a path speaks is asked in one place, `answer`.
 """
 
 import json
@@ -20,6 +21,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from app.api import outcomes
 from app.api.pointers import MOST_FAULTS, pointer
 from app.database.engine import is_connection_lost
 from app.domain.decider import Fault, Gate, GateNotMet, Invalid, Refused
@@ -50,6 +52,7 @@ PROBLEM_TYPES = {
     "gate-not-met": ProblemType(409, "A condition is not met"),
     "action-not-open": ProblemType(409, "The action is completed or cancelled"),
     "action-not-completed": ProblemType(409, "The action is not completed yet"),
+    "endpoint-held": ProblemType(409, "The endpoint is held"),
     "escalation-not-open": ProblemType(409, "The escalation is not open"),
     "handover-to-nobody": ProblemType(409, "Nobody would take it on"),
     "level-above-needed": ProblemType(409, "Somebody of the level above is needed"),
@@ -65,6 +68,7 @@ PROBLEM_TYPES = {
     "uri-too-long": ProblemType(414, "The request target is too long"),
     "unsupported-media-type": ProblemType(415, "The media type is not supported"),
     "validation": ProblemType(422, "The request is not valid"),
+    "payload-not-understood": ProblemType(422, "The mapping does not understand the payload"),
     "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
     "headers-too-large": ProblemType(431, "The headers are too large"),
     "rate-limited": ProblemType(429, "Too many requests", RETRY_SOON),
@@ -121,22 +125,26 @@ def problem(
     gates: Iterable[Gate] = (),
     headers: Mapping[str, str] | None = None,
     status: int | None = None,
+    path: str = "",
 ) -> Response:
-    return answer(document(code, detail, instance, errors, gates, status), code, headers)
+    return answer(document(code, detail, instance, errors, gates, status), code, headers, path)
 
 
-def from_refusal(refusal: Refused, instance: str | None = None, headers: Mapping[str, str] | None = None) -> Response:
-    return answer(document_of(refusal, instance), refusal.code, headers)
+def from_refusal(
+    refusal: Refused, instance: str | None = None, headers: Mapping[str, str] | None = None, path: str = ""
+) -> Response:
+    return answer(document_of(refusal, instance), refusal.code, headers, path)
 
 
-def answer(told: dict[str, object], code: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The response of a problem; headers given stand over those that its type brings."""
+def answer(told: dict[str, object], code: str, headers: Mapping[str, str] | None = None, path: str = "") -> Response:
+    """The response of a problem, as the `path` speaks; headers given stand over those that its type brings."""
     kind = PROBLEM_TYPES.get(code)
+    fhir = outcomes.speaks_fhir(path)
     return Response(
-        json.dumps(told, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(outcomes.outcome_of(told, path) if fhir else told, ensure_ascii=False, separators=(",", ":")),
         status_code=cast("int", told["status"]),
         headers={**dict(kind.headers if kind else ()), **(headers or {})},
-        media_type=MEDIA_TYPE,
+        media_type=outcomes.MEDIA_TYPE if fhir else MEDIA_TYPE,
     )
 
 
@@ -165,17 +173,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, failed)
 
 
-def refused(_request: Request, error: Exception) -> Response:
-    return from_refusal(cast("Refused", error))
+def refused(request: Request, error: Exception) -> Response:
+    return from_refusal(cast("Refused", error), path=request.url.path)
 
 
 def not_routed(request: Request, error: Exception) -> Response:
     raised = cast("HTTPException", error)
     if raised.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         allow = allowed(request)
-        return problem("method-not-allowed", f"Use {' or '.join(allow)} here.", headers={"Allow": ", ".join(allow)})
+        headers = {"Allow": ", ".join(allow)}
+        return problem("method-not-allowed", f"Use {' or '.join(allow)} here.", headers=headers, path=request.url.path)
     code, detail = _OF_STATUS.get(raised.status_code, _OF_STATUS[400])
-    return problem(code, detail, headers=raised.headers, status=raised.status_code)
+    return problem(code, detail, headers=raised.headers, status=raised.status_code, path=request.url.path)
 
 
 def allowed(request: Request) -> list[str]:
@@ -188,22 +197,25 @@ def allowed(request: Request) -> list[str]:
     return [method for method in METHODS if answered(method)]
 
 
-def parameters_refused(_request: Request, error: Exception) -> Response:
+def parameters_refused(request: Request, error: Exception) -> Response:
     """Path and query parameters that a read route could not take: the pointer names the parameter."""
     found = cast("RequestValidationError", error).errors()
     faults = [
         Fault(pointer(one["loc"][1:]), one["type"].replace("_", "-"), "Give this parameter a value as /docs lists.")
         for one in found[:MOST_FAULTS]
     ]
-    return problem("validation", "Correct the parameters that `errors` names.", errors=faults)
+    detail = "Correct the parameters that `errors` names."
+    return problem("validation", detail, errors=faults, path=request.url.path)
 
 
 def database_failed(request: Request, error: Exception) -> Response:
     """A reader's database is away or busy: asking again is right; anything else is our own fault."""
     if is_connection_lost(error):
-        return problem("unavailable", "The database cannot be read right now: send the request again in a moment.")
+        detail = "The database cannot be read right now: send the request again in a moment."
+        return problem("unavailable", detail, path=request.url.path)
     return failed(request, error)
 
 
-def failed(_request: Request, _error: Exception) -> Response:
-    return problem("internal-error", "The fault is the service's: send the request again later, with the same key.")
+def failed(request: Request, _error: Exception) -> Response:
+    detail = "The fault is the service's: send the request again later, with the same key."
+    return problem("internal-error", detail, path=request.url.path)

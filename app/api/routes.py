@@ -1,6 +1,6 @@
 """What every route says of itself: its scope, its body, its answers and its problems."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -26,17 +26,22 @@ def told(
     body: type[Body] | None = None,
     problems: Iterable[str] = (),
     also: dict[int | str, dict[str, Any]] | None = None,
+    always_new: bool = False,
+    content: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Keyword arguments for a route: what it needs, takes and answers. `problems`: codes of its own."""
+    """Keyword arguments for a route: what it needs, takes and answers. `problems`: codes of its own; `always_new`:
+    what it makes is nothing that it could know already; `content`: what a body may be besides, by media type.
+    """
     extra: dict[str, Any] = {SCOPE: scope, "security": [{"key": [scope]}]}
     if body is not None:
         BODIES[body.__name__] = body
-        extra["requestBody"] = {"required": must_say(body), "content": {"application/json": _content(body)}}
+        takes = {"application/json": _content(body), **(content or {})}
+        extra["requestBody"] = {"required": must_say(body), "content": takes}
     extra[PROBLEMS] = list(dict.fromkeys([*(_WRITING if body is not None else _READING), *problems]))
     responses: dict[int | str, dict[str, Any]] = {"default": {}}  # Keeps the framework's own 422 out.
     if answer is not None:
         responses[status] = {"model": answer, "description": _DONE.get(status, "Done.")}
-        if status == 201:
+        if status == 201 and not always_new:
             responses[200] = {"model": answer, "description": "Known already: the record as it stands."}
     return {
         "status_code": status,

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import assert_never
 
 from app.domain.decider import Fault, Invalid, NotFound, Refused
-from app.domain.escalation_climb import MOST_AT_ONCE, answer, due, enter, patience, run_due
+from app.domain.escalation_climb import MOST_AT_ONCE, answer, contact_failed, due, enter, patience, run_due
 from app.domain.escalation_commands import (
     Acknowledge,
     AgreeAction,
@@ -26,6 +26,7 @@ from app.domain.escalation_commands import (
     Demote,
     EndMonitoring,
     EscalateManually,
+    FailContact,
     HandOver,
     LoseSupport,
     Merge,
@@ -47,6 +48,7 @@ from app.domain.escalation_events import (
     AdditionallyAcknowledged,
     ChainExhausted,
     Closed,
+    ContactFailed,
     Crossing,
     DismissedAgain,
     EscalatedManually,
@@ -91,14 +93,14 @@ from app.domain.ladder import (
 __all__ = [
     "MOST_AT_ONCE", "OPEN", "UNRAISED", "AckConfirmed", "AckExpired", "AckOverdue", "AckReminded", "Acknowledge",
     "Acknowledged", "ActionAgreed", "AdditionallyAcknowledged", "AgreeAction", "Attach", "BeginMonitoring",
-    "BeginReview", "ChainExhausted", "Close", "Closed", "Command", "Crossing", "Deadline", "Demote", "DismissedAgain",
-    "EndMonitoring", "EscalateManually", "EscalatedManually", "Escalation", "Event", "HandOver", "HandedOver",
-    "HandoverToNobody", "KeyPart", "LevelEntered", "LoseSupport", "Member", "MemberAdded", "MemberDemoted",
-    "MemberKind", "MemberWithdrawn", "Merge", "MergeTargetNotOpen", "Merged", "MonitoringBegun", "NotOpen",
-    "PolicyReassigned", "Raise", "Raised", "ReAlarmed", "ReassignPolicy", "RegainSupport", "Reopen", "Reopened",
-    "ReviewBegun", "ReviewOverdue", "Snooze", "SnoozeEnded", "SnoozeTooLong", "Snoozed", "StaleEpoch", "Standing",
-    "Status", "StepSkipped", "SupportLost", "SupportRegained", "Tick", "WithdrawMember", "decide", "due", "evolve",
-    "run_due",
+    "BeginReview", "ChainExhausted", "Close", "Closed", "Command", "ContactFailed", "Crossing", "Deadline", "Demote",
+    "DismissedAgain", "EndMonitoring", "EscalateManually", "EscalatedManually", "Escalation", "Event", "FailContact",
+    "HandOver", "HandedOver", "HandoverToNobody", "KeyPart", "LevelEntered", "LoseSupport", "Member", "MemberAdded",
+    "MemberDemoted", "MemberKind", "MemberWithdrawn", "Merge", "MergeTargetNotOpen", "Merged", "MonitoringBegun",
+    "NotOpen", "PolicyReassigned", "Raise", "Raised", "ReAlarmed", "ReassignPolicy", "RegainSupport", "Reopen",
+    "Reopened", "ReviewBegun", "ReviewOverdue", "Snooze", "SnoozeEnded", "SnoozeTooLong", "Snoozed", "StaleEpoch",
+    "Standing", "Status", "StepSkipped", "SupportLost", "SupportRegained", "Tick", "WithdrawMember", "decide", "due",
+    "evolve", "run_due",
 ]  # fmt: skip
 """An escalation is one stream, told in one place: its commands, events, state and climb lie beside this file."""
 
@@ -167,6 +169,9 @@ def decide(command: Command, escalation: Escalation, now: datetime) -> list[Even
         case EscalateManually():
             must_be_open(escalation)
             return escalate_manually(command, escalation, now)
+        case FailContact():
+            must_be_raised(escalation)
+            return contact_failed(command, escalation, now)
         case Snooze():
             must_be_open(escalation)
             return snooze(command, escalation, now)

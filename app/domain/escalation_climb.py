@@ -9,18 +9,20 @@ from datetime import datetime
 from functools import reduce
 from typing import assert_never
 
+from app.domain.escalation_commands import FailContact
 from app.domain.escalation_events import (
     AckExpired,
     AckOverdue,
     AckReminded,
     ChainExhausted,
+    ContactFailed,
     Event,
     LevelEntered,
     ReviewOverdue,
     SnoozeEnded,
     StepSkipped,
 )
-from app.domain.escalation_state import Escalation, evolve
+from app.domain.escalation_state import Escalation, Status, evolve
 from app.domain.ladder import (
     BACKSTOP_AGAIN,
     Deadline,
@@ -83,6 +85,18 @@ def climb(escalation: Escalation, at: datetime, reach: Reach) -> list[Event]:
         return [exhausted(escalation, at, reach, at)]
     higher = above(escalation.terms, escalation.level, escalation.loop)
     return [AckOverdue(escalation.level, at), *enter(escalation, higher, "escalated", at, reach, at)]
+
+
+def contact_failed(command: FailContact, escalation: Escalation, at: datetime) -> list[Event]:
+    """Whoever is asked could not be told: the next rung is, at once. Only while it is that rung's answer that is waited
+    for, and so once for each.
+    """
+    is_asked = (escalation.level, escalation.loop) == (command.level, command.loop) and not escalation.exhausted
+    if escalation.status is not Status.AWAITING_ACK or not is_asked:
+        return []
+    failed = ContactFailed(command.level, command.endpoint_id, command.attempts)
+    higher = above(escalation.terms, escalation.level, escalation.loop)
+    return [failed, *enter(escalation, higher, "escalated", at, command.reach)]
 
 
 def enter(

@@ -78,6 +78,17 @@ class EscalateManually:
 
 
 @dataclass(frozen=True, slots=True)
+class FailContact:
+    """The message that tells of a level, entered in a round of the ladder, reaches nobody."""
+
+    level: int
+    loop: int
+    endpoint_id: str
+    attempts: int
+    reach: Reach = field(default_factory=dict[str, tuple[str, ...]])
+
+
+@dataclass(frozen=True, slots=True)
 class Snooze:
     until: datetime
     by: str
@@ -165,6 +176,7 @@ Command = (
     | Acknowledge
     | HandOver
     | EscalateManually
+    | FailContact
     | Snooze
     | Merge
     | ReassignPolicy

@@ -151,6 +151,15 @@ class ChainExhausted:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactFailed:
+    """Whoever this level asks could not be told: the message to their endpoint failed so many times."""
+
+    level: int
+    endpoint_id: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class EscalatedManually:
     by: str
 
@@ -334,6 +343,7 @@ Event = (
     | StepSkipped
     | AckOverdue
     | ChainExhausted
+    | ContactFailed
     | EscalatedManually
     | HandedOver
     | ReAlarmed

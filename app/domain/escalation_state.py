@@ -21,6 +21,7 @@ from app.domain.escalation_events import (
     AdditionallyAcknowledged,
     ChainExhausted,
     Closed,
+    ContactFailed,
     DismissedAgain,
     EscalatedManually,
     Event,
@@ -232,7 +233,7 @@ def evolve(escalation: Escalation, event: Event) -> Escalation:
             return replace(escalation, rest=Status.MERGED, merged_into=into)
         case Reopened():
             return reopened(escalation, event)
-        case StepSkipped() | AckOverdue() | EscalatedManually() | DismissedAgain():
+        case StepSkipped() | AckOverdue() | ContactFailed() | EscalatedManually() | DismissedAgain():
             return escalation  # What follows says what became of it.
         case _:
             assert_never(event)

@@ -19,7 +19,7 @@ TimeBasis = Literal["elapsed", "working"]
 Why = Literal[
     "opened", "escalated", "escalated_manually", "re_escalated", "reassigned", "reopened", "handed_over", "grew",
     "re_alarmed", "ack_reminder", "snooze_ended", "chain_exhausted", "review_overdue", "action_overdue",
-    "dismissed_again", "details_due", "workflow_link_due",
+    "dismissed_again", "details_due", "workflow_link_due", "source_silent",
 ]  # fmt: skip
 """Why somebody is told."""
 

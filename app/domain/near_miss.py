@@ -13,73 +13,48 @@ from typing import assert_never
 from app.domain import chase
 from app.domain.chase import Chase, DetailsOverdue, WorkflowLinkOverdue
 from app.domain.decider import Gate, GateNotMet, Refused
+from app.domain.near_miss_commands import (
+    AddPerson,
+    AddSource,
+    Close,
+    CloseWithReview,
+    Command,
+    DismissDuplicate,
+    RemovePerson,
+    RemoveSource,
+    ReopenWithReview,
+    Revise,
+)
 from app.domain.near_miss_events import (
     Closed,
     Corrected,
     DetailsCompleted,
+    DuplicateDismissed,
+    DuplicateUndone,
     Event,
     Linked,
     MarkedDuplicate,
+    PersonAdded,
+    PersonRemoved,
     Recorded,
     Reopened,
     Revision,
     SourceAdded,
+    SourceRemoved,
     Withdrawn,
 )
-from app.domain.report import Check, Report, Source, WorkflowLink, stage_is_identified, unmapped
-from app.domain.sealed import SealedText
+from app.domain.report import Check, MappedAgainst, Report, Source, WorkflowLink, stage_is_identified, unmapped
+from app.domain.sealed import Reference, SealedText
 
 __all__ = [
-    "UNRECORDED", "AddSource", "AlreadyClosed", "AlreadyWithdrawn", "Close", "CloseWithReview", "Closed", "Command",
-    "Corrected", "DetailsCompleted", "Event", "LevelAboveNeeded", "Linked", "MarkedDuplicate", "NearMiss",
-    "NothingAwaited", "Recorded", "ReopenWithReview", "Reopened", "Revise", "Revision", "SourceAdded", "Stage",
-    "Withdrawn", "closure_gates", "decide", "evolve", "must_be_above",
+    "UNRECORDED", "AddPerson", "AddSource", "AlreadyClosed", "AlreadyWithdrawn", "Close", "CloseWithReview", "Closed",
+    "Command", "Corrected", "DetailsCompleted", "DismissDuplicate", "DuplicateDismissed", "DuplicateUndone", "Event",
+    "LevelAboveNeeded", "Linked", "MarkedDuplicate", "NearMiss", "NotADuplicate", "NothingAwaited", "PersonAdded",
+    "PersonRemoved", "Recorded", "RemovePerson", "RemoveSource", "ReopenWithReview", "Reopened", "Revise", "Revision",
+    "SourceAdded", "SourceRemoved", "Stage", "StillADuplicate", "Withdrawn", "closure_gates", "decide", "evolve",
+    "must_be_above",
 ]  # fmt: skip
 """A near miss is one stream, told in one place; its events lie beside this file."""
-
-# Commands
-
-
-@dataclass(frozen=True, slots=True)
-class Revise:
-    """Change the record by what has been judged already, if the record still takes it from who asks."""
-
-    revision: Revision
-    by: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AddSource:
-    """Take over the source reference of a duplicate."""
-
-    near_miss_id: str
-    source: Source | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Finish the near miss by itself; `open_escalations` are those it stands in (S6)."""
-
-    outcome: SealedText
-    open_escalations: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CloseWithReview:
-    """Finish the near miss because its review closed."""
-
-    review_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReopenWithReview:
-    """The review was reopened; what was not closed with it stays as it is."""
-
-    review_id: str
-
-
-Command = Revise | AddSource | Close | CloseWithReview | ReopenWithReview
-
 
 # Refusals
 
@@ -94,6 +69,18 @@ class AlreadyWithdrawn(Refused):
     """A record that was withdrawn or marked as a duplicate counts nowhere and is not changed any more."""
 
     code = "near-miss-withdrawn"
+
+
+class NotADuplicate(Refused):
+    """What was never counted as another record cannot be told apart from it again."""
+
+    code = "not-a-duplicate"
+
+
+class StillADuplicate(Refused):
+    """A record that is counted as another one is told apart from it by undoing that."""
+
+    code = "still-a-duplicate"
 
 
 class NothingAwaited(Refused):
@@ -132,10 +119,14 @@ class NearMiss:
     source: Source | None = None
     fingerprint: str | None = None
     other_sources: tuple[SourceAdded, ...] = ()
+    joined: tuple[PersonAdded, ...] = ()
+    taken_back: tuple[Source, ...] = ()
     awaiting: tuple[str, ...] = ()
     unregistered_service: bool = False
     workflow_link: WorkflowLink | None = None
     duplicate_of: str | None = None
+    dismissed: tuple[str, ...] = ()
+    undone: tuple[str, ...] = ()
     closed: bool = False
     withdrawn: bool = False
     closed_by_review: str | None = None
@@ -143,6 +134,34 @@ class NearMiss:
     reported_at: datetime | None = None
     chases: tuple[Chase, ...] = ()
     breached_by: str | None = None
+    prefilled: MappedAgainst | None = None
+
+    @property
+    def supporters(self) -> tuple[Source, ...]:
+        """The source events that say it happened, to whomever: it is withdrawn by its source with the last of them."""
+        said = (*((self.source,) if self.source else ()), *(one.source for one in self.joined))
+        return tuple(one for one in said if one not in self.taken_back)
+
+    @property
+    def further_persons(self) -> tuple[Reference, ...]:
+        """Whom it happened to beside the person of the report, each once."""
+        first = self.report.person_ref.token if self.report and self.report.person_ref else None
+        found = {
+            one.person.token: one.person
+            for one in self.joined
+            if one.person is not None and one.person.token != first and one.source not in self.taken_back
+        }
+        return tuple(found.values())
+
+    @property
+    def successor(self) -> Reference | None:
+        """Who takes the place of the report's person, once no source says any more that it happened to that one."""
+        person = self.report.person_ref if self.report else None
+        supporters = self.supporters
+        is_supported = self.source in supporters or any(
+            one.person == person for one in self.joined if one.source in supporters
+        )
+        return None if is_supported else next(iter(self.further_persons), None)
 
     @property
     def counts(self) -> bool:
@@ -187,6 +206,19 @@ def decide(command: Command, near_miss: NearMiss, now: datetime) -> list[Event]:
             return _revise(revision, near_miss, by)
         case AddSource(near_miss_id, source):
             return [SourceAdded(near_miss_id, source)]
+        case RemoveSource(near_miss_id):
+            is_there = any(one.near_miss_id == near_miss_id for one in near_miss.other_sources)
+            return [SourceRemoved(near_miss_id)] if is_there else []
+        case DismissDuplicate(other_id, reason):
+            if near_miss.duplicate_of == other_id:
+                raise StillADuplicate("It is counted as the other record: undo that, then they are told apart.")
+            return [] if other_id in near_miss.dismissed else [DuplicateDismissed(other_id, reason)]
+        case AddPerson(source, person):
+            _must_be_open(near_miss)
+            return [] if source in near_miss.supporters else [PersonAdded(source, person)]
+        case RemovePerson(source):
+            _must_be_open(near_miss)
+            return [PersonRemoved(source)] if source in near_miss.supporters else []
         case Close(outcome, open_escalations):
             if near_miss.closed and near_miss.counts:
                 return []  # Asking twice is not an error.
@@ -212,6 +244,12 @@ def _revise(revision: Revision, near_miss: NearMiss, by: str) -> list[Event]:
             return []  # Asking twice is not an error.
         case MarkedDuplicate(_, duplicate_of) if near_miss.duplicate_of == duplicate_of:
             return []
+        case DuplicateUndone(_, duplicate_of):
+            if near_miss.duplicate_of == duplicate_of:
+                return [revision]
+            if duplicate_of in near_miss.undone:
+                return []  # Asking twice is not an error.
+            raise NotADuplicate("It is not counted as the other record: there is nothing to undo.")
         case DetailsCompleted() if near_miss.counts and not near_miss.closed and not near_miss.awaiting:
             raise NothingAwaited("This record has its details: use corrections to change them.")
         case _:
@@ -277,6 +315,7 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
                     ("workflow_link_due", event.workflow_link_due_at, event.workflow_link_due),
                 ),
                 breached_by=event.breached_by,
+                prefilled=event.prefilled,
             )
         case Corrected():
             return replace(
@@ -286,6 +325,7 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
                 taxonomy_version=event.taxonomy_version,
                 unregistered_service=bool(event.unregistered_service),
                 awaiting=tuple(name for name in near_miss.awaiting if name not in event.changed),
+                prefilled=event.prefilled or near_miss.prefilled,
             )
         case DetailsCompleted():
             return replace(
@@ -304,9 +344,23 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
         case Withdrawn(_, check):
             return replace(near_miss, withdrawn=True, check=check)
         case MarkedDuplicate(_, duplicate_of, check):
-            return replace(near_miss, duplicate_of=duplicate_of, check=check)
+            dismissed, undone = (_without(duplicate_of, told) for told in (near_miss.dismissed, near_miss.undone))
+            return replace(near_miss, duplicate_of=duplicate_of, check=check, dismissed=dismissed, undone=undone)
+        case DuplicateDismissed(other_id):
+            return replace(near_miss, dismissed=(*near_miss.dismissed, other_id))
+        case DuplicateUndone(_, duplicate_of, check):
+            chases = chase.anew(near_miss.chases, check.checked_at, "details_due", "workflow_link_due")
+            undone = (*near_miss.undone, duplicate_of)
+            return replace(near_miss, duplicate_of=None, check=check, undone=undone, chases=chases)
         case SourceAdded():
             return replace(near_miss, other_sources=(*near_miss.other_sources, event))
+        case SourceRemoved(near_miss_id):
+            others = tuple(one for one in near_miss.other_sources if one.near_miss_id != near_miss_id)
+            return replace(near_miss, other_sources=others)
+        case PersonAdded():
+            return replace(near_miss, joined=(*near_miss.joined, event))
+        case PersonRemoved(source):
+            return replace(near_miss, taken_back=(*near_miss.taken_back, source))
         case Closed(outcome, review_id):
             return replace(near_miss, closed=True, outcome=outcome, closed_by_review=review_id)
         case Reopened(_, reopened_at):
@@ -318,3 +372,7 @@ def evolve(near_miss: NearMiss, event: Event) -> NearMiss:
             return replace(near_miss, chases=chase.after(near_miss.chases, event))
         case _:
             assert_never(event)
+
+
+def _without(one: str, ids: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(other for other in ids if other != one)

@@ -17,6 +17,7 @@ class Administration:
 
     `status`: given, late, omitted, refused, held, prompted, not_available, person_absent, not_required,
     self_administered or unmapped. `saved_by_alert_at`: an alert went off and the dose was given after all.
+    `status_said`: the source's own code when it is unmapped here; the rules of recognition may know it.
     """
 
     status: str
@@ -31,10 +32,15 @@ class Administration:
     system: str | None = None
     time_critical: bool | None = None
     saved_by_alert_at: datetime | None = None
+    status_said: str | None = None
 
     @property
-    def identity(self) -> tuple[str | None, ...]:
-        """What tells it from every other of its source; a later word on the same one is a revision of it."""
+    def identity(self) -> tuple[str | None, ...] | None:
+        """What tells it from every other of its source; a later word on the same one is a revision of it. None where
+        nobody is named: doses of two people at one time could not be told apart.
+        """
+        if self.person_ref is None:
+            return None
         scheduled_at = self.scheduled_at.isoformat()
         return ("administration", self.service_id, self.person_ref, self.medication, scheduled_at)
 
@@ -49,7 +55,10 @@ class Travel:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """One call at a person's home. `status`: planned, started, completed, late, missed, cancelled or unmapped."""
+    """One call at a person's home. `status`: planned, started, completed, late, missed, cancelled or unmapped.
+
+    `status_said`: the source's own code when it is unmapped here; the rules of recognition may know it.
+    """
 
     status: str
     scheduled_start: datetime
@@ -64,12 +73,17 @@ class Visit:
     saved_by_alert_at: datetime | None = None
     reason: str | None = None
     system: str | None = None
+    status_said: str | None = None
 
     @property
-    def identity(self) -> tuple[str | None, ...]:
-        """What tells it from every other of its source; a later word on the same one is a revision of it."""
+    def identity(self) -> tuple[str | None, ...] | None:
+        """What tells it from every other of its source; a later word on the same one is a revision of it. None where
+        neither the visit nor the person is named.
+        """
         if self.visit_id is not None:
             return ("visit", self.visit_id)
+        if self.person_ref is None:
+            return None
         return ("visit", self.service_id, self.person_ref, self.scheduled_start.isoformat())
 
 

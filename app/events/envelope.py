@@ -59,6 +59,11 @@ def instant(micros: int) -> str:
     return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds") + "Z"
 
 
+def type_of(envelope: Envelope) -> str:
+    """forewarn.STREAM.EVENT.vN."""
+    return f"forewarn.{envelope.type}.v{envelope.schema_version}"
+
+
 def cloud_event(envelope: Envelope, *, with_leaf: bool = True) -> str:
     """The event as canonical CloudEvents JSON; without `leafhash` it is what the leaf hashes."""
     causation = f'"causationid":{quote(envelope.causation_id)},' if envelope.causation_id else ""
@@ -68,7 +73,7 @@ def cloud_event(envelope: Envelope, *, with_leaf: bool = True) -> str:
         f'"data":{envelope.payload},"id":"{envelope.event_id}",{leaf}"occurredat":"{instant(envelope.occurred_at)}",'
         f'"sequence":{envelope.sequence},"source":{quote("/organisations/" + envelope.organisation)},'
         f'"specversion":"1.0","streamversion":{envelope.version},"subject":{quote(envelope.stream)},'
-        f'"time":"{instant(envelope.recorded_at)}","type":"forewarn.{envelope.type}.v{envelope.schema_version}"}}'
+        f'"time":"{instant(envelope.recorded_at)}","type":"{type_of(envelope)}"}}'
     )
 
 

@@ -18,14 +18,15 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.database.tables import installation, timers
-from app.domain import action, escalation, near_miss
+from app.domain import action, escalation, near_miss, source
 from app.domain.moment import format_instant, from_micros, parse_instant, to_micros
+from app.domain.source import Source
 from app.events.catalogue import CATALOGUE
 from app.events.codec import decode
 from app.events.envelope import Envelope
 from app.events.store import position, read_after, read_stream
 from app.operations.house import House
-from app.projections.timers import ACTION, ESCALATION, NEAR_MISS
+from app.projections.timers import ACTION, ESCALATION, NEAR_MISS, SOURCE
 
 PAGE = 1000
 LATE = timedelta(minutes=10)
@@ -81,7 +82,16 @@ WATCHED = {
             near_miss.evolve,
             lambda state: bool(state.owed),
             lambda state: state.owed[0].due_at,
-            frozenset({"near_miss.linked", "near_miss.reopened"}),
+            frozenset({"near_miss.linked", "near_miss.reopened", "near_miss.duplicate_undone"}),
+        ),
+        Watched(
+            "source",
+            SOURCE,
+            source.UNDECLARED,
+            source.evolve,
+            lambda state: state.expected_every is not None,
+            lambda state: state.due_at,
+            frozenset({"source.declared"}),
         ),
     )
 }
@@ -171,9 +181,12 @@ class Auditor:
         }
 
 
-def silent_because(_state: object) -> str | None:
-    """The named reason why something open has no next deadline; None when there is none, and today there never is."""
-    return None
+def silent_because(state: object) -> str | None:
+    """The named reason why something open has no next deadline; None when there is none.
+
+    A source whose silence was told waits until it speaks: nothing is to be asked of it by then.
+    """
+    return "silence_told" if isinstance(state, Source) and state.silent_since is not None else None
 
 
 def last_audit(connection: Connection, now: datetime) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What an organisation has settled: its policy, its words, its services. Remembered until the ledger says otherwise."""
+"""What an organisation has settled: its policy, its words, its services, its rules of recognition.
+
+Remembered until the ledger says otherwise.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +11,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, select
 
 from app.database.tables import ledgers, services
-from app.domain import adoption, service, taxonomy
+from app.domain import adoption, duplicate_rule, recognition_document, service, taxonomy
+from app.domain.duplicate_rule import DuplicateRule
 from app.domain.policy import Policy
+from app.domain.recognition_rules import Recognition
 from app.domain.service import Service
 from app.domain.shifts import Hours
 from app.domain.taxonomy import Taxonomy
@@ -19,11 +24,15 @@ from app.events.store import read_stream, read_streams
 
 POLICY_STREAM = "policy/current"
 TAXONOMY_STREAM = "taxonomy/current"
+RECOGNITION_STREAM = "recognition/current"
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The policy in force, the taxonomy, and the service register; `aliases` leads to a service's own id."""
+    """The policy in force, the taxonomy, the service register, and the rules by which near misses are recognised.
+
+    `aliases` leads to a service's own id.
+    """
 
     policy: Policy
     policy_events: int
@@ -33,6 +42,10 @@ class Configuration:
     aliases: Mapping[str, str]
     shift_tables: Mapping[str, Sequence[Hours]]
     zone: ZoneInfo
+    recognition: Recognition
+    recognition_events: int
+    duplicate_rule: DuplicateRule
+    duplicate_rule_events: int
 
     def service_of(self, service_id: str | None) -> tuple[str | None, Service]:
         """The service's own id, whichever of its names was used, and what the register says of it."""
@@ -82,6 +95,14 @@ def load(connection: Connection, organisation: str, up_to: int | None = None) ->
     extensions = read_stream(connection, organisation, TAXONOMY_STREAM, up_to)
     for envelope in extensions:
         words = taxonomy.evolve(words, decode(envelope))
+    recognition = recognition_document.INITIAL
+    recognitions = read_stream(connection, organisation, RECOGNITION_STREAM, up_to)
+    for envelope in recognitions[-1:]:
+        recognition = recognition_document.evolve(recognition, decode(envelope))
+    duplicates = duplicate_rule.INITIAL
+    duplicate_rules = read_stream(connection, organisation, duplicate_rule.STREAM, up_to)
+    for envelope in duplicate_rules[-1:]:
+        duplicates = duplicate_rule.evolve(duplicates, decode(envelope))
     ids = connection.execute(select(services.c.service_id).where(services.c.organisation == organisation)).scalars()
     register: dict[str, Service] = {}
     aliases: dict[str, str] = {}
@@ -100,6 +121,10 @@ def load(connection: Connection, organisation: str, up_to: int | None = None) ->
         aliases,
         _tables(policy),
         zone(policy.time_zone),
+        recognition,
+        len(recognitions),
+        duplicates,
+        len(duplicate_rules),
     )
 
 

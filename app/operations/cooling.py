@@ -76,4 +76,10 @@ def _watch(desk: Desk, subject: str) -> tuple[str, int]:
     return stream, len(desk.read(stream))
 
 
-_BRINGING = ("near_miss.corrected", "near_miss.details_completed", "near_miss.linked", "watch.deferred")
+_BRINGING = (
+    "near_miss.corrected",
+    "near_miss.details_completed",
+    "near_miss.linked",
+    "near_miss.duplicate_undone",
+    "watch.deferred",
+)

@@ -67,14 +67,21 @@ def near_miss_document(
     document["escalation_ids"] = sorted(escalation_ids)
     if state.workflow_link is not None:
         document["workflow_link"] = clear(state.workflow_link, opened)
+    if state.prefilled is not None:
+        document["workflow_prefill"] = clear(state.prefilled, opened)
+    if state.joined:
+        document |= _persons(state, opened)
     if state.awaiting:
         document["awaiting"] = list(state.awaiting)
     if flags := _flags(state):
         document["flags"] = flags
     if state.duplicate_of is not None:
         document["duplicate_of"] = state.duplicate_of
-    if state.other_sources:
-        document["other_sources"] = [_source_document(other) for other in state.other_sources]
+    if state.other_sources or state.joined:
+        document["other_sources"] = [
+            *(_source_document(other) for other in state.other_sources),
+            *(clear(one.source, opened) for one in state.joined if one.source in state.supporters),
+        ]
     if state.closed:
         document["closure"] = _without_none(
             {
@@ -85,6 +92,13 @@ def near_miss_document(
     document["next_deadlines"] = [{"kind": one.kind, "due_at": format_instant(one.due_at)} for one in state.owed]
     document["revisions"] = [_revision(one, opened) for one in told if isinstance(one.event, _REVISING)]
     return document
+
+
+def _persons(state: NearMiss, opened: Open) -> dict[str, Any]:
+    """Whom a late round or run was late for, beside the person of the report."""
+    first = 1 if state.report is not None and state.report.person_ref is not None else 0
+    further = state.further_persons
+    return {"persons_affected": first + len(further), "further_persons": [opened(one) for one in further]}
 
 
 def _flags(state: NearMiss) -> list[str]:
@@ -300,6 +314,7 @@ def _revision(told: Told[Any], opened: Open) -> dict[str, Any]:
             "actor": told.envelope.actor,
             "changed": list(event.changed if isinstance(event, Corrected) else event.completed),
             "reason": opened(event.reason) if isinstance(event, Corrected) else None,
+            "revised_by": clear(event.revised_by, opened) if isinstance(event, Corrected) else None,
         }
     )
 

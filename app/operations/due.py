@@ -1,11 +1,17 @@
 """Timers that are due: each asks the rule that it belongs to, and the facts answer, early, late or twice."""
 
 from app.database.prefetch import TimerRow
-from app.operations import acting, chasing, climbing, cooling
+from app.operations import acting, chasing, climbing, cooling, quiet
 from app.operations.desk import Desk
-from app.projections.timers import ACTION, COOLDOWN, ESCALATION, NEAR_MISS, due_of
+from app.projections.timers import ACTION, COOLDOWN, ESCALATION, NEAR_MISS, SOURCE, due_of
 
-_ASKED = {COOLDOWN: cooling.fire, ESCALATION: climbing.fire, ACTION: acting.fire, NEAR_MISS: chasing.fire}
+_ASKED = {
+    COOLDOWN: cooling.fire,
+    ESCALATION: climbing.fire,
+    ACTION: acting.fire,
+    NEAR_MISS: chasing.fire,
+    SOURCE: quiet.fire,
+}
 
 
 def fire(desk: Desk, timer: TimerRow) -> None:

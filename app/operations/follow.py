@@ -5,6 +5,7 @@ processes share the followers: whoever holds a follower's row of an organisation
 the events that it heeds, and its place moves past the others.
 """
 
+from collections.abc import Callable
 from types import ModuleType
 
 from sqlalchemy import Connection, and_, select, update
@@ -17,10 +18,15 @@ from app.events.codec import told
 from app.events.store import position, read_after
 from app.operations.configuration import Configurations
 from app.projections.context import Context
-from app.projections.inline import FOLLOWING
+from app.projections.inline import FOLLOWERS, finish
 from app.projections.rows import Rows
 
 PAGE = 500
+
+_BEGINS: dict[str, Callable[..., dict[str, int]]] = {
+    name: module.begins for name, module in FOLLOWERS.items() if hasattr(module, "begins")
+}
+"""Of the followers that say so, where they have anything to do: organisation → the sequence after which."""
 
 
 def catch_up(
@@ -53,13 +59,15 @@ def step(
         end = position(connection, organisation)
         if place >= end:
             return place
-        heeded = [NAMES[kind][0] for kind in FOLLOWING[name].HEEDS]
+        if (begins := _BEGINS.get(name)) is not None:
+            place = max(place, begins(connection, organisation).get(organisation, end))
+        heeded = [NAMES[kind][0] for kind in FOLLOWERS[name].HEEDS]
         page = read_after(connection, organisation, place, PAGE, up_to=end, types=heeded)
         rows = Rows(connection, dialect.write)
         context = Context(rows, organisation, organisation, configurations.now(connection, organisation).policy)
         for envelope in page:
-            FOLLOWING[name].apply(context, told(envelope))
-        rows.flush()
+            FOLLOWERS[name].apply(context, told(envelope))
+        finish(name, context)
         place = page[-1].sequence if len(page) == PAGE else end
         connection.execute(
             update(followers)
@@ -73,11 +81,17 @@ def lagging(connection: Connection) -> list[tuple[str, str, int]]:
     """The followers that are behind: organisation, name, and by how many events."""
     ends = {row.organisation: row.position for row in connection.execute(select(ledgers))}
     places = {(row.organisation, row.name): row.position for row in connection.execute(select(followers))}
+    begun = {name: begins(connection) for name, begins in _BEGINS.items()}
+
+    def place(organisation: str, name: str) -> int:
+        beginning = begun[name].get(organisation, ends[organisation]) if name in begun else 0
+        return max(places.get((organisation, name), 0), beginning)
+
     return [
-        (organisation, name, end - places.get((organisation, name), 0))
+        (organisation, name, lag)
         for organisation, end in sorted(ends.items())
-        for name in FOLLOWING
-        if end > places.get((organisation, name), 0)
+        for name in FOLLOWERS
+        if (lag := end - place(organisation, name)) > 0
     ]
 
 

@@ -4,6 +4,7 @@ import secrets
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -22,6 +23,7 @@ from app.events.merkle import Frontier
 from app.events.sealing import master_key_for
 from app.events.store import Cause, Draft
 from app.events.vault import Vault
+from app.intake.adapters import MappingRefused, shelf
 from app.operations import keys
 from app.operations.batch import Batch, Batches
 from app.operations.bell import Bell
@@ -40,12 +42,24 @@ class CannotStart(Exception):
     """The surroundings do not allow a start; `str()` is a sentence that says what to do."""
 
 
+@dataclass(slots=True)
+class Sent:
+    """What this process has sent since it began."""
+
+    attempts: int = 0
+    failed: int = 0
+
+
 class House:
     """One process's database, keys, memory and writer."""
 
     def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         self.settings = settings
         self.clock = clock or clock_for(settings.clock)
+        try:
+            self.adapters = shelf(Path(settings.mappings) if settings.mappings else None)
+        except MappingRefused as refusal:
+            raise CannotStart(str(refusal)) from None
         self.database = Database(settings)
         with self._opening():
             self._require_schema()
@@ -68,6 +82,7 @@ class House:
             queue_limit=settings.queue_limit,
             command_deadline=settings.command_deadline,
         )
+        self.sent = Sent()
         self.bell = Bell()
         self.writer.committed = self.bell.ring
 

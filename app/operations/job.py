@@ -93,6 +93,8 @@ class Submit:
 
     `staff_tokens` and `person_token` stand for the references in it. `fingerprint`: keyed hash of the document, when
     it names its source event. `intake`: details may be missing; `as_history`: crossings of the past alarm nobody.
+    `is_reference`: harm that is kept for lead times, nobody is asked for its details or its link. `prefilled`: what the
+    source knows of the assumptions that the link is mapped against (S9).
     """
 
     organisation: str
@@ -107,6 +109,8 @@ class Submit:
     intake: bool = False
     as_history: bool = False
     reported_at: datetime | None = None
+    is_reference: bool = False
+    prefilled: Mapping[str, Any] | None = None
 
     @property
     def cause(self) -> Cause:

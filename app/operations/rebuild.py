@@ -15,7 +15,7 @@ from app.events.store import position, read_after
 from app.operations.follow import claim
 from app.operations.house import House
 from app.projections.context import Context
-from app.projections.inline import FOLLOWING, INLINE, project_one, start_policy, tables_of
+from app.projections.inline import FOLLOWING, INLINE, finish, project_one, start_policy, tables_of
 from app.projections.rows import Rows
 
 NAMES = (*INLINE, *FOLLOWING)
@@ -43,7 +43,7 @@ def _rebuild(house: House, organisation: str, name: str, shadow: str) -> tuple[i
             page = read_after(connection, organisation, place, PAGE)
             for envelope in page:
                 project_one(name, context, told(envelope))
-            context.rows.flush()
+            finish(name, context)
             policy = context.policy
             place = page[-1].sequence if page else place
         if len(page) < PAGE:
@@ -57,7 +57,7 @@ def _rebuild(house: House, organisation: str, name: str, shadow: str) -> tuple[i
             for envelope in rest:
                 project_one(name, context, told(envelope))
             place = rest[-1].sequence
-        context.rows.flush()
+        finish(name, context)
         return _swap(connection, organisation, shadow, name), place
 
 

@@ -174,8 +174,13 @@ def link_of(document: Mapping[str, Any], sealer: Sealer) -> WorkflowLink:
         sealer.text(document["deviation_from_plan"]),
         sealer.text(document["corrective_action"]),
         document.get("stage_allowed_basis"),
-        MappedAgainst(**{name: _assumption(value, sealer) for name, value in mapped.items()}) if mapped else None,
+        mapped_of(mapped, sealer) if mapped else None,
     )
+
+
+def mapped_of(document: Mapping[str, Any], sealer: Sealer) -> MappedAgainst:
+    """The assumptions of S9, as a link or a source says them."""
+    return MappedAgainst(**{name: _assumption(value, sealer) for name, value in document.items()})
 
 
 def is_whole(link: Mapping[str, Any]) -> bool:

@@ -3,22 +3,26 @@
 Each of these is checked against similar records like the submission was, in its own transaction (S2).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.gravity import gravity
+from app.domain.judgement import Judgement
 from app.domain.near_miss import (
     NearMiss,
 )
 from app.domain.patterns import judge
 from app.domain.report import (
     Check,
+    MappedAgainst,
     Report,
+    Source,
 )
 from app.domain.sealed import SealedText
+from app.domain.similarity import Facts
 from app.events.store import Cause, Draft
 from app.operations import chasing
 from app.operations.desk import Desk
@@ -83,7 +87,22 @@ def load(desk: Desk, near_miss_id: str, if_match: int | None = None) -> Record:
     return Record(desk, near_miss_id, state, version, told[0].envelope.sequence, Sealer(desk, text_key(state)))
 
 
-def correct(desk: Desk, cause: Cause, record: Record, reason: str, changes: Mapping[str, Any]) -> None:
+@dataclass(frozen=True, slots=True)
+class BySource:
+    """A source revises what it said; `prefilled` when what it knows for the workflow link has changed too."""
+
+    source: Source
+    prefilled: MappedAgainst | None = None
+
+
+def correct(
+    desk: Desk,
+    cause: Cause,
+    record: Record,
+    reason: str,
+    changes: Mapping[str, Any],
+    by_source: BySource | None = None,
+) -> None:
     """Change fields of the report; a null takes an optional one out."""
     document = _changed(record, changes)
     required = {"occurred_at", "incident_type", "classification"} - document.keys()
@@ -93,9 +112,12 @@ def correct(desk: Desk, cause: Cause, record: Record, reason: str, changes: Mapp
         raise Invalid(*(Fault(f"/changes/{name}", "missing", detail) for name in missing))
     _must_be_known(record, document, "/changes")
 
+    revised_by, prefilled = (by_source.source, by_source.prefilled) if by_source else (None, None)
+    changed = [*sorted(changes), "workflow_prefill"] if prefilled else sorted(changes)
+
     def revision(report: Report, check: Check, version: int, unregistered: bool | None) -> near_miss.Revision:
         return near_miss.Corrected(
-            record.sealer.text(reason), tuple(sorted(changes)), report, check, version, unregistered
+            record.sealer.text(reason), tuple(changed), report, check, version, unregistered, revised_by, prefilled
         )
 
     _rewrite(desk, cause, record, document, changes, revision)
@@ -116,12 +138,21 @@ def complete_details(desk: Desk, cause: Cause, record: Record, details: Mapping[
 
 def link(desk: Desk, cause: Cause, record: Record, document: Mapping[str, Any]) -> None:
     """Tie the near miss to the stage of work that allowed it (S7 to S9)."""
+    document = completed(record, document)
     check_link(record, document, cause)
     if says(record, document):
         return  # Saying the same again is not an error.
     made = link_of(document, record.sealer)
     after = near_miss.evolve(record.state, near_miss.Linked(made, _no_check(record)))
-    _judged(desk, cause, record, after, lambda check: near_miss.Linked(made, check))
+    judged(desk, cause, record, after, lambda check: near_miss.Linked(made, check))
+
+
+def completed(record: Record, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A link with what its source knew of the assumptions that it leaves out; what a person says stands (S9)."""
+    known = clear(record.state.prefilled, lambda _: None)
+    if not known:
+        return document
+    return {**document, "mapped_against": {**known, **(document.get("mapped_against") or {})}}
 
 
 def check_link(record: Record, document: Mapping[str, Any], cause: Cause) -> None:
@@ -139,14 +170,18 @@ def check_link(record: Record, document: Mapping[str, Any], cause: Cause) -> Non
 
 def withdraw(desk: Desk, cause: Cause, record: Record, reason: str) -> None:
     """Take the record out of every count."""
-    _judged(desk, cause, record, None, lambda check: near_miss.Withdrawn(record.sealer.text(reason), check))
+    judged(desk, cause, record, None, lambda check: near_miss.Withdrawn(record.sealer.text(reason), check))
 
 
-def mark_duplicate(desk: Desk, cause: Cause, record: Record, reason: str, duplicate_of: str) -> None:
-    """Say which record holds the same occurrence; that one takes over the source reference."""
+def mark_duplicate(
+    desk: Desk, cause: Cause, record: Record, reason: str, duplicate_of: str, pointer: str = "/duplicate_of"
+) -> None:
+    """Say which record holds the same occurrence; that one takes over every source reference.
+
+    `pointer`: where the request names the record that stays.
+    """
     if record.state.duplicate_of == duplicate_of:
         return
-    pointer = "/duplicate_of"
     try:
         master = load(desk, duplicate_of)
     except NotFound as missing:
@@ -155,14 +190,19 @@ def mark_duplicate(desk: Desk, cause: Cause, record: Record, reason: str, duplic
         raise Invalid(
             Fault(pointer, "no-master", "Name a record that counts itself: not this one, nor a withdrawn one.")
         )
-    _judged(
+    judged(
         desk,
         cause,
         record,
         None,
         lambda check: near_miss.MarkedDuplicate(record.sealer.text(reason), duplicate_of, check),
     )
-    adopted = near_miss.decide(near_miss.AddSource(record.near_miss_id, record.state.source), master.state, desk.now)
+    brought = [near_miss.SourceAdded(record.near_miss_id, record.state.source), *record.state.other_sources]
+    adopted = [
+        event
+        for one in brought
+        for event in near_miss.decide(near_miss.AddSource(one.near_miss_id, one.source), master.state, desk.now)
+    ]
     desk.append(cause, [Draft(master.stream, master.version, adopted)])
 
 
@@ -201,7 +241,7 @@ def _must_be_known(record: Record, document: Mapping[str, Any], pointer: str) ->
 
 def says(record: Record, document: Mapping[str, Any]) -> bool:
     """Whether the record's link says the same already."""
-    link = record.state.workflow_link
+    link, document = record.state.workflow_link, completed(record, document)
     if link is None:
         return False
     reader = Reader(record.desk.connection, record.desk.vault, record.desk.organisation)
@@ -226,20 +266,27 @@ def _rewrite(
     nothing = SealedText("", "")
     corrected = near_miss.Corrected(nothing, tuple(changes), report, _no_check(record), version, unregistered)
     after = near_miss.evolve(record.state, corrected)
-    _judged(desk, cause, record, after, lambda check: revision(report, check, version, unregistered))
+    judged(desk, cause, record, after, lambda check: revision(report, check, version, unregistered))
 
 
-def _judged(
+def judged(
     desk: Desk,
     cause: Cause,
     record: Record,
     after: NearMiss | None,
     revision: Callable[[Check], near_miss.Revision],
+    consumed_by: Collection[str] = (),
 ) -> None:
+    """Judge a change of a record (`after`: None when it counts no more), tell it, and whatever follows from it.
+
+    `consumed_by`: the rules whose ended episodes have a record that counts again.
+    """
     settled, now = desk.configuration, desk.micros
     before_facts = facts_of(record.near_miss_id, record.sequence, record.state) if record.state.counts else None
     after_facts = facts_of(record.near_miss_id, record.sequence, after) if after is not None else None
     judgement = judge(settled.policy, desk.memory, before_facts, after_facts, now, settled.zone)
+    if consumed_by and after_facts is not None:
+        judgement = _passing_over(desk, judgement, after_facts, consumed_by)
     check = check_of(judgement, settled.policy, now)
     decided = near_miss.decide(near_miss.Revise(revision(check), cause.actor), record.state, desk.now)
     if not decided:
@@ -254,6 +301,17 @@ def _judged(
         drafts += alarm_again(desk, after_facts, ids) if after_facts else take_out(desk, record.near_miss_id, ids)
     desk.append(cause, drafts)
     desk.memory.forget()
+
+
+def _passing_over(desk: Desk, found: Judgement, facts: Facts, consumed_by: Collection[str]) -> Judgement:
+    """The judgement with those rules judging as of a record that stays where it is: in an episode that has ended."""
+    settled = desk.configuration
+    stayed = judge(settled.policy, desk.memory, facts, facts, desk.micros, settled.zone)
+    standing = {one.rule_id: one for one in stayed.checks}
+    checks = [standing.get(one.rule_id, one) if one.rule_id in consumed_by else one for one in found.checks]
+    effects = [one for one in found.effects if one.rule_id not in consumed_by]
+    effects += [one for one in stayed.effects if one.rule_id in consumed_by]
+    return Judgement(tuple(checks), tuple(effects))
 
 
 def _is_graver(before: Report, after: Report | None) -> bool:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.domain import adoption, patterns, service, taxonomy
+from app.domain import adoption, duplicate_rule, patterns, recognition_document, service, taxonomy
 from app.domain.decider import Invalid
 from app.events.store import Cause, Draft
 from app.operations import cooling
 from app.operations.calendars import faults_of
-from app.operations.configuration import POLICY_STREAM, TAXONOMY_STREAM
+from app.operations.configuration import POLICY_STREAM, RECOGNITION_STREAM, TAXONOMY_STREAM
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
 from app.operations.judging import drafts_of
@@ -36,6 +36,24 @@ def adopt_policy(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match
     drafts = drafts_of(desk, [one for one in found if isinstance(one, patterns.Raise)], cause.command_id)
     drafts += [cooling.put_off(desk, one) for one in found if isinstance(one, patterns.Defer)]
     desk.append(cause, drafts)
+
+
+def adopt_recognition(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match: int | None) -> None:
+    """Put rules of recognition in force: what is taken in from now on is judged by them. Raises `Invalid`."""
+    settled = desk.configuration
+    if if_match is not None and if_match != settled.recognition.version:
+        raise PreconditionFailed(STALE)
+    decided = recognition_document.decide(recognition_document.Adopt(document), settled.recognition)
+    desk.append(cause, [Draft(RECOGNITION_STREAM, settled.recognition_events, decided)])
+
+
+def adopt_duplicate_rule(desk: Desk, cause: Cause, command: duplicate_rule.Adopt, if_match: int | None) -> None:
+    """Say when two records look like one occurrence, and whether the service confirms that by itself."""
+    settled = desk.configuration
+    if if_match is not None and if_match != settled.duplicate_rule.version:
+        raise PreconditionFailed(STALE)
+    decided = duplicate_rule.decide(command, settled.duplicate_rule)
+    desk.append(cause, [Draft(duplicate_rule.STREAM, settled.duplicate_rule_events, decided)])
 
 
 def extend_taxonomy(desk: Desk, cause: Cause, command: taxonomy.Extend, if_match: int | None) -> None:

@@ -30,7 +30,17 @@ from app.operations.documents import near_miss_document
 from app.operations.ids import near_miss_id_of, new_command_id
 from app.operations.job import Actor, Answer, Idempotency, IdempotencyKeyReused, SourceEventConflict, Submit
 from app.operations.judging import check_of, drafts_of
-from app.operations.reporting import Placed, Sealer, awaited, is_whole, link_of, partial, place_document, report_of
+from app.operations.reporting import (
+    Placed,
+    Sealer,
+    awaited,
+    is_whole,
+    link_of,
+    mapped_of,
+    partial,
+    place_document,
+    report_of,
+)
 from app.operations.show import Reader
 
 
@@ -143,7 +153,7 @@ def record(
     link = document.get("workflow_link")
     if link is not None and job.intake and not is_whole(link):
         document, link = {**document, **partial(link)}, None
-    awaiting = awaited(document) if job.intake else ()
+    awaiting = awaited(document) if job.intake and not job.is_reference else ()
     # A breach was there when it was due: what follows from it has no more time for a worker that came late.
     since = now if breach is None else placed.moment.at
     recorded = Recorded(
@@ -157,8 +167,9 @@ def record(
         job.reported_at,
         True if job.as_history else None,
         link_of(link, sealer) if link else None,
-        **_owed(settled, placed, since, awaiting) if not job.as_history else {},
+        **_owed(settled, placed, since, awaiting) if not job.as_history and not job.is_reference else {},
         **breach._asdict() if breach is not None else {},
+        prefilled=mapped_of(job.prefilled, sealer) if job.prefilled else None,
     )
     drafts = [Draft(f"near_miss/{job.near_miss_id}", 0, [recorded], placed.moment.at)]
     scheduled_at = None if breach is None else from_micros(since)

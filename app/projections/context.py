@@ -39,7 +39,8 @@ class Context:
     """`ledger` is the organisation whose events are read; `organisation` the one whose rows are written.
 
     They differ only while a projection is rebuilt beside the live one. `facts`: of the near miss being recorded, as
-    its rules have seen them just now; a rebuild finds the same in the event.
+    its rules have seen them just now; a rebuild finds the same in the event. `kept`: what a projection remembers from
+    one event to the next of those that are read together.
     """
 
     rows: Rows
@@ -47,6 +48,7 @@ class Context:
     organisation: str
     policy: Policy
     facts: Facts | None = None
+    kept: dict[str, Any] = field(default_factory=dict[str, Any])
     _begun: dict[str, Any] = field(default_factory=dict[str, Any])
     _folded: dict[str, "_Folded"] = field(default_factory=dict[str, "_Folded"])
 

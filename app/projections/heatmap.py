@@ -14,6 +14,7 @@ from app.domain.near_miss import (
     UNRECORDED,
     Corrected,
     DetailsCompleted,
+    DuplicateUndone,
     Linked,
     MarkedDuplicate,
     NearMiss,
@@ -27,7 +28,7 @@ from app.events.envelope import Envelope, Told
 from app.projections.context import Context
 
 TABLES = (heatmap_facts,)
-HEEDS = (Recorded, Corrected, DetailsCompleted, Linked, Withdrawn, MarkedDuplicate)
+HEEDS = (Recorded, Corrected, DetailsCompleted, Linked, Withdrawn, MarkedDuplicate, DuplicateUndone)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -37,7 +38,7 @@ def apply(context: Context, told: Told[object]) -> None:
     match event:
         case Recorded():
             _put(context, envelope, evolve(UNRECORDED, event))
-        case Corrected() | DetailsCompleted() | Linked() | Withdrawn() | MarkedDuplicate():
+        case Corrected() | DetailsCompleted() | Linked() | Withdrawn() | MarkedDuplicate() | DuplicateUndone():
             context.rows.execute(
                 update(heatmap_facts)
                 .where(

@@ -119,6 +119,8 @@ def _about(context: Context, told: Told[Any]) -> About:
         case "near_miss":
             state = context.folded(told, near_miss.UNRECORDED, near_miss.evolve)
             return About(state.report.service_id if state.report else None)
+        case "source":
+            return About(told.event.service_id)
         case _:
             raised = context.beginning(stream)
             return About(raised.service_id, told.envelope.subject, raised.review_id)

@@ -1,14 +1,19 @@
-"""The register: where each near miss stands, for lists; and under which names its sources know it."""
+"""The register: where each near miss stands, for lists; and which names sources have given to what they told.
 
-from sqlalchemy import and_, update
+A source's name for an occurrence is taken once, whether a near miss has it or something that came in and is none.
+"""
+
+from sqlalchemy import and_, delete, update
 
 from app.database.tables import near_misses, sources
+from app.domain.intake import RECORDING, Received, Replayed
 from app.domain.moment import parse_moment
 from app.domain.near_miss import (
     UNRECORDED,
     Closed,
     Corrected,
     DetailsCompleted,
+    DuplicateUndone,
     Linked,
     MarkedDuplicate,
     NearMiss,
@@ -55,10 +60,31 @@ def apply(context: Context, told: Told[object]) -> None:
                         event.fingerprint or "",
                     ),
                 )
-        case Corrected() | DetailsCompleted() | Linked() | Withdrawn() | MarkedDuplicate() | Closed() | Reopened():
+        case Received(source, source_event_id, finding=finding) if finding.outcome not in RECORDING:
+            # No near miss has the name for its own, and none may take it: what has it was told once.
+            context.rows.insert(sources, (context.organisation, source, source_event_id, "", event.fingerprint))
+        case Replayed(finding) if finding.outcome in RECORDING:
+            received: Received = context.beginning(envelope.stream)
+            _free(context, received.source, received.source_event_id)  # For the near miss that follows.
+        case (
+            Corrected()
+            | DetailsCompleted()
+            | Linked()
+            | Withdrawn()
+            | MarkedDuplicate()
+            | DuplicateUndone()
+            | Closed()
+            | Reopened()
+        ):
             _rewrite(context, envelope.subject, context.near_miss(envelope))
         case _:
             pass
+
+
+def _free(context: Context, source: str, source_event_id: str) -> None:
+    row = sources.c
+    of_pair = and_(row.source == source, row.source_event_id == source_event_id)
+    context.rows.execute(delete(sources).where(row.organisation == context.organisation, of_pair))
 
 
 def _rewrite(context: Context, near_miss_id: str, state: NearMiss) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, delete, select
 
 from app.database.tables import timers
-from app.domain import action, escalation, near_miss
+from app.domain import action, escalation, near_miss, source
 from app.domain.action import Agreed, Cancelled, Completed
 from app.domain.chase import DetailsOverdue, WorkflowLinkOverdue
 from app.domain.escalation import Escalation, Raised
@@ -14,6 +14,7 @@ from app.domain.moment import to_micros
 from app.domain.near_miss import (
     Corrected,
     DetailsCompleted,
+    DuplicateUndone,
     Linked,
     MarkedDuplicate,
     NearMiss,
@@ -34,6 +35,7 @@ COOLDOWN = "cooldown_until"
 ESCALATION = "escalation"
 ACTION = "action"
 NEAR_MISS = "near_miss"
+SOURCE = "source"
 """One timer for each stream that waits: its earliest deadline, whichever that is; the rule knows the others."""
 
 _UNTIMED = (
@@ -44,6 +46,7 @@ _UNTIMED = (
     | escalation.SupportRegained
     | escalation.StepSkipped
     | escalation.AckOverdue
+    | escalation.ContactFailed
     | escalation.EscalatedManually
     | escalation.AdditionallyAcknowledged
 )
@@ -71,6 +74,7 @@ def apply(context: Context, told: Told[object]) -> None:
             Corrected(similarity_check=check)
             | DetailsCompleted(similarity_check=check)
             | Linked(similarity_check=check)
+            | DuplicateUndone(similarity_check=check)
         ):
             _defer(context, check)
             _chase_anew(context, told)
@@ -103,6 +107,12 @@ def apply(context: Context, told: Told[object]) -> None:
         case action.ActionOverdue(respond_by=respond_by):
             _drop(context, ACTION, told.envelope.subject)
             context.rows.insert(timers, (context.organisation, ACTION, told.envelope.subject, to_micros(respond_by)))
+        case source.Declared(due_at=due_at) | source.Heard(due_at=due_at) | source.SpokeAgain(due_at=due_at):
+            _drop(context, SOURCE, told.envelope.subject)
+            if due_at is not None:
+                context.rows.insert(timers, (context.organisation, SOURCE, told.envelope.subject, to_micros(due_at)))
+        case source.Silent():
+            _drop(context, SOURCE, told.envelope.subject)
         case _ if isinstance(told.event, escalation.Event) and not isinstance(told.event, _UNTIMED | Raised):
             _drop(context, ESCALATION, told.envelope.subject)
             _start(context, told.envelope.subject, context.escalation(told))

@@ -16,6 +16,7 @@ from app.domain.adoption import Adopted, evolve
 from app.domain.near_miss import (
     Corrected,
     DetailsCompleted,
+    DuplicateUndone,
     Linked,
     MarkedDuplicate,
     NearMiss,
@@ -53,6 +54,10 @@ def apply(context: Context, told: Told[object]) -> None:
                 _enter(context, facts_of(envelope.subject, sequence, state), sequence, envelope.sequence, consuming)
         case Withdrawn() | MarkedDuplicate():
             _leave(context, envelope)
+        case DuplicateUndone(consumed_by=consumed_by):
+            sequence = context.first_sequence(envelope)
+            facts = facts_of(envelope.subject, sequence, context.near_miss(envelope))
+            _enter(context, facts, sequence, envelope.sequence, frozenset(consumed_by))
         case (
             escalation.Closed(consumed=consumed)
             | escalation.MonitoringBegun(consumed=consumed)
@@ -145,6 +150,7 @@ _TOLD_BY = (
     "near_miss.linked",
     "near_miss.withdrawn",
     "near_miss.marked_duplicate",
+    "near_miss.duplicate_undone",
     "near_miss.closed",
     "escalation.raised",
     "escalation.monitoring_begun",

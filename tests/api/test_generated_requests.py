@@ -21,7 +21,8 @@ from starlette.testclient import TestClient
 
 from app.database.migrate import upgrade
 from app.main import create_app
-from tests.journeys.inside import opened
+from tests.care import dose
+from tests.journeys.inside import Inside, opened
 from tests.journeys.ward import ACTION
 from tests.rounds import rounds
 
@@ -56,11 +57,23 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ids = {
             "action_id": review["actions"][0]["id"],
             "near_miss_id": near_misses[0]["id"],
+            "intake_record_id": inside.ward.post("/v1/events", dose("d-1"), expect=202)["intake_record_id"],
             "escalation_id": escalation["id"],
             "review_id": escalation["review_id"],
             "service_id": "willow-house",
+            **ids_of_endpoints(inside),
+            "name": "alayacare-visit",
         }
         yield Service(inside.client, inside.ward.headers, ids)
+
+
+def ids_of_endpoints(inside: Inside) -> dict[str, str]:
+    """Of an endpoint that nobody can reach, and of what it is owed."""
+    wanted = {"url": "https://hooks.invalid/", "event_types": ["near_miss.recorded"]}
+    made = inside.ward.post("/v1/webhook-endpoints", wanted, expect=201)["id"]
+    inside.ward.submit()
+    (delivery,) = inside.ward.get(f"/v1/webhook-endpoints/{made}/deliveries")["items"]
+    return {"endpoint_id": made, "delivery_id": delivery["id"]}
 
 
 PUBLIC = {"livez", "readyz", "metrics"}

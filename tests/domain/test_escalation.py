@@ -348,6 +348,9 @@ asked_for: dict[type, st.SearchStrategy[escalation.Command]] = {
     escalation.Acknowledge: st.builds(escalation.Acknowledge, actors),
     escalation.HandOver: st.builds(escalation.HandOver, st.sampled_from(["", "manager", "d.eputy"]), actors),
     escalation.EscalateManually: st.builds(escalation.EscalateManually, st.integers(0, 3), actors),
+    escalation.FailContact: st.builds(
+        escalation.FailContact, st.integers(0, 3), st.integers(0, 1), st.just("whe-1"), st.integers(1, 3)
+    ),
     escalation.Snooze: st.builds(escalation.Snooze, st.sampled_from([WEDNESDAY, THURSDAY, IN_TWO_WEEKS]), actors),
     escalation.Merge: st.builds(
         escalation.Merge, st.just("esc-1"), st.sampled_from(["esc-1", "esc-2"]), st.sampled_from(Status), actors

@@ -537,3 +537,53 @@ def test_nobody_is_asked_for_what_is_closed(command: escalation.Command) -> None
     story.ask(escalation.Close("no_action_needed"))
 
     assert story.refused(command).code == "escalation-not-open"
+
+
+# A contact that fails
+
+
+def test_the_next_rung_is_asked_once_the_message_to_the_one_before_has_failed() -> None:
+    story = Story(on(asked(("ward",), ("floor",))))
+
+    events = story.ask(escalation.FailContact(0, 0, "whe_1", 3))
+
+    assert events == [
+        escalation.ContactFailed(0, "whe_1", 3),
+        escalation.LevelEntered(1, 0, ("floor",), "escalated", FRIDAY + HOUR),
+    ]
+    assert story.ask(escalation.FailContact(0, 0, "whe_1", 4)) == []
+
+
+def test_a_contact_that_fails_skips_the_rungs_that_name_nobody_and_ends_at_the_backstop() -> None:
+    story = Story(on(asked(("ward",), ())))
+
+    events = story.ask(escalation.FailContact(0, 0, "whe_1", 3))
+
+    assert [type(event) for event in events] == [
+        escalation.ContactFailed,
+        escalation.StepSkipped,
+        escalation.ChainExhausted,
+    ]
+    assert story.standing.contacts == ("board",)
+    assert story.ask(escalation.FailContact(0, 0, "whe_1", 3)) == []
+
+
+def test_a_contact_of_another_round_of_the_ladder_has_not_failed_in_this_one() -> None:
+    story = Story(on(asked(("ward",), repeat=1)))
+
+    story.at(FRIDAY + HOUR)
+
+    assert (story.standing.level, story.standing.loop) == (0, 1)
+    assert story.ask(escalation.FailContact(0, 0, "whe_1", 3)) == []
+
+
+@pytest.mark.parametrize(
+    "answer", [escalation.Acknowledge("manager"), escalation.Snooze(FRIDAY + HOUR, "manager"), escalation.Close("x")]
+)
+def test_nobody_above_is_disturbed_by_a_message_that_fails_once_somebody_has_seen_to_it(
+    answer: escalation.Command,
+) -> None:
+    story = Story(on(asked(("ward",), ("floor",))))
+    story.ask(answer)
+
+    assert story.ask(escalation.FailContact(0, 0, "whe_1", 3)) == []

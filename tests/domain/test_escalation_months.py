@@ -147,7 +147,7 @@ def asked(random: Random, standing: Escalation, now: datetime, reach: Reach) -> 
     near_miss_id = f"nm-{random.randrange(6)}"
     soon = now + timedelta(minutes=random.randrange(-60, 3 * 24 * 60))
     return random.choice([
-        lambda: escalation.Attach(near_miss_id, random.choice(["member", "related"]), random.random() < 0.3),
+        lambda: escalation.Attach(near_miss_id, random.choice(["member", "related"]), random.choice([0, 0, 1, 2])),
         lambda: escalation.Demote(near_miss_id),
         lambda: escalation.WithdrawMember(near_miss_id),
         escalation.LoseSupport,
@@ -156,6 +156,7 @@ def asked(random: Random, standing: Escalation, now: datetime, reach: Reach) -> 
         lambda: escalation.Acknowledge(by),
         lambda: escalation.HandOver(random.choice(["", "deputy", *PEOPLE]), by, reach),
         lambda: escalation.EscalateManually(standing.epoch - random.choice([0, 0, 1]), by, reach),
+        lambda: escalation.FailContact(standing.level, random.choice([standing.loop, 0]), "whe-1", 3, reach),
         lambda: escalation.Snooze(soon, by),
         lambda: escalation.Merge("esc-1", random.choice(["esc-1", "esc-2"]), random.choice(list(Status)), by),
         lambda: escalation.ReassignPolicy(random.randrange(1, 4), terms(random), by, reach),

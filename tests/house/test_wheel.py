@@ -26,5 +26,6 @@ def test_an_installed_service_can_migrate_a_database(tmp_path: Path) -> None:
         [sys.executable, "-c", migrate], cwd=tmp_path, env=dict(os.environ, PYTHONPATH=str(installed)), check=True
     )
 
+    assert (installed / "app/intake/adapters/shipped/alayacare-visit.toml").is_file()
     with closing(sqlite3.connect(tmp_path / "installed.db")) as database:
         assert database.execute("SELECT count(*) FROM sqlite_master WHERE name = 'ledgers'").fetchone() == (1,)

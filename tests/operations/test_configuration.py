@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.operations import settle
 from app.operations.configuration import Configurations, load
 from tests.office import Office, opened
 
@@ -84,3 +85,15 @@ def test_the_shift_table_of_the_policy_decides_the_bracket(office: Office) -> No
     ]
 
     assert brackets == ["early", "late"]
+
+
+def test_rules_of_recognition_are_remembered_until_others_are_adopted(office: Office) -> None:
+    configurations = Configurations()
+    with office.house.database.read() as connection:
+        first = configurations.now(connection, "default").recognition
+
+    office.do(office.command(lambda desk, cause: settle.adopt_recognition(desk, cause, {"visit_window": "PT5M"}, None)))
+
+    with office.house.database.read() as connection:
+        since = configurations.now(connection, "default").recognition
+    assert [(one.version, str(one.visit_window)) for one in (first, since)] == [(1, "PT15M"), (2, "PT5M")]

@@ -13,7 +13,9 @@ from app.operations import rebuild as rebuilding
 from app.operations.follow import step
 from app.operations.rebuild import NAMES, rebuild
 from app.projections.inline import tables_of
+from tests.care import ON_TIME, dose, event, reported
 from tests.office import Office, opened
+from tests.operations.hearing import hold, register
 
 RULE = {"id": "similar", "group_by": ["service_id"], "threshold": 3, "window": "P14D", "cooldown": "P7D"}
 FINER = {**RULE, "group_by": ["service_id", "incident_type"]}
@@ -37,6 +39,11 @@ def a_year_of_everything(office: Office) -> None:
     for _ in range(3):
         office.submit(service_id="rowan-homecare", classification="no_harm_incident")
     office.submit(service_id="rowan-homecare", classification="harm_incident")
+    doses = (dose("d-1"), dose("d-2", person_ref="b"), dose("d-3", at="09:00", **ON_TIME))
+    stated = event("n-1", "denominator", {"service_id": "ash-court", "date": "2026-03-01", "doses_due": 120})
+    for sent in (*doses, reported("r-1"), stated):
+        office.take(sent)
+    hold(office, register(office))
     office.follow()
 
 

@@ -1,7 +1,14 @@
 """The bodies of requests: what each may say, checked in one go (`validate`)."""
 
 from app.api.schemas.actions import ActionCancellation, ActionCompletion, ActionProgress, EffectivenessCheck
+from app.api.schemas.duplicates import (
+    DuplicateConfirmation,
+    DuplicateDismissal,
+    DuplicateRuleDocument,
+    DuplicateUndoing,
+)
 from app.api.schemas.escalations import Acknowledgement, HandOver, ManualEscalation, Merge, PolicyMove, Snooze
+from app.api.schemas.events import EventSent
 from app.api.schemas.near_misses import (
     Batch,
     Closure,
@@ -11,6 +18,7 @@ from app.api.schemas.near_misses import (
     Submission,
     Withdrawal,
 )
+from app.api.schemas.quiet import Denominators, SourceDeclaration
 from app.api.schemas.register import ServiceRegistration, TaxonomyChanges
 from app.api.schemas.reviews import (
     ActionAgreed,
@@ -24,6 +32,7 @@ from app.api.schemas.reviews import (
     WorkflowLinks,
 )
 from app.api.schemas.validation import Body, must_say, validate
+from app.api.schemas.webhooks import EndpointChanges, EndpointRecovery, EndpointRegistration, NothingToSay
 from app.api.schemas.workflow import WorkflowLink
 
 __all__ = [
@@ -38,18 +47,29 @@ __all__ = [
     "Closure",
     "Corrections",
     "Countersignature",
+    "Denominators",
     "Details",
+    "DuplicateConfirmation",
+    "DuplicateDismissal",
+    "DuplicateRuleDocument",
+    "DuplicateUndoing",
     "EffectivenessCheck",
+    "EndpointChanges",
+    "EndpointRecovery",
+    "EndpointRegistration",
+    "EventSent",
     "HandOver",
     "IntakeSubmission",
     "ManualEscalation",
     "Merge",
+    "NothingToSay",
     "PolicyMove",
     "Reopening",
     "ReviewClosure",
     "Safeguarding",
     "ServiceRegistration",
     "Snooze",
+    "SourceDeclaration",
     "Start",
     "Submission",
     "SystemRisk",

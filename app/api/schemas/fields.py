@@ -14,7 +14,7 @@ from typing_extensions import TypeAliasType
 
 from app.api.schemas.validation import refusal
 from app.domain.identifiers import LONGEST, VISIBLE
-from app.domain.moment import Moment, parse_instant, parse_moment, to_micros
+from app.domain.moment import Moment, Span, parse_instant, parse_moment, to_micros
 
 FAST_CLOCK = timedelta(hours=24)
 
@@ -70,6 +70,14 @@ def only_a_date(text: str) -> str:
     return text
 
 
+def a_duration(text: str) -> str:
+    try:
+        Span.parse(text)
+    except ValueError as error:
+        raise refusal("not-a-duration", str(error)) from None
+    return text
+
+
 def already_happened(text: str, info: ValidationInfo) -> str:
     """At most 24 hours ahead: a sender's clock may be fast, a near miss of next week is a mistake."""
     must_not_lie_ahead(moment(text), info)
@@ -95,6 +103,7 @@ _INSTANT_OR_DATE = WithJsonSchema({"type": "string", "anyOf": [{"format": "date-
 Instant = Annotated[str, AfterValidator(instant), _INSTANT]
 InstantOrDate = Annotated[str, AfterValidator(instant_or_date), _INSTANT_OR_DATE]
 Day = Annotated[str, AfterValidator(only_a_date), WithJsonSchema({"type": "string", "format": "date"})]
+Duration = Annotated[str, AfterValidator(a_duration), WithJsonSchema({"type": "string", "examples": ["P1D"]})]
 OccurredAt = Annotated[str, AfterValidator(happened), _INSTANT_OR_DATE]
 OccurredEver = Annotated[str, AfterValidator(already_happened), _INSTANT_OR_DATE]
 
@@ -110,6 +119,12 @@ def amount(value: object) -> int | float:
         raise refusal("out-of-range", f"Give a number from 0 to {MOST}.")
     number = cast("float", value)
     return int(number) if isinstance(number, float) and number.is_integer() else number  # Answered as it is kept.
+
+
+def share(value: object) -> float:
+    if not is_number(value) or not 0 <= cast("float", value) <= 1:
+        raise refusal("out-of-range", "Give a number from 0 to 1.")
+    return cast("float", value) + 0.0  # Minus zero is zero.
 
 
 def attribute_value(value: object) -> str | int | float:
@@ -141,6 +156,7 @@ WRITTEN_WITH_EXPONENT = 1e21
 LONGEST_ATTRIBUTE = 256
 FREQUENCIES = ("first_time", "occasional", "frequent")
 
+Score = Annotated[int | float, PlainValidator(share), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 1})]
 Amount = Annotated[
     int | float, PlainValidator(amount), WithJsonSchema({"type": "number", "minimum": 0, "maximum": MOST})
 ]

@@ -6,6 +6,9 @@ sequence s when valid_from <= s < valid_to; the current one has `valid_to` = FOR
 """
 
 from app.database.tables.columns import FOR_EVER, metadata
+from app.database.tables.deliveries import deliveries, delivery_attempts, webhook_endpoints
+from app.database.tables.duplicates import duplicate_proposals, occurrence_refs, occurrences
+from app.database.tables.intake import intake_records, intake_rounds
 from app.database.tables.ledger import (
     api_keys,
     commands,
@@ -16,6 +19,7 @@ from app.database.tables.ledger import (
     organisations,
     subjects,
 )
+from app.database.tables.quiet import denominators, heard_sources
 from app.database.tables.records import (
     actions,
     escalation_members,
@@ -36,16 +40,25 @@ __all__ = [
     "api_keys",
     "commands",
     "data_keys",
+    "deliveries",
+    "delivery_attempts",
+    "denominators",
+    "duplicate_proposals",
     "escalation_members",
     "escalations",
     "events",
     "followers",
+    "heard_sources",
     "heatmap_facts",
     "installation",
+    "intake_records",
+    "intake_rounds",
     "ledgers",
     "metadata",
     "near_misses",
     "notices",
+    "occurrence_refs",
+    "occurrences",
     "organisations",
     "reviews",
     "services",
@@ -53,5 +66,6 @@ __all__ = [
     "subjects",
     "timer_leases",
     "timers",
+    "webhook_endpoints",
     "window_entries",
 ]

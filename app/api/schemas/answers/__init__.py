@@ -4,9 +4,22 @@ They are checked against real answers in `tests/house/test_openapi.py`, to the l
 """
 
 from app.api.schemas.answers.actions import Action, ActionList
+from app.api.schemas.answers.adapters import AdapterList, Preview
 from app.api.schemas.answers.common import Answered, Health, Problem
+from app.api.schemas.answers.duplicates import DuplicateProposal, DuplicateProposalList, DuplicateRule
+from app.api.schemas.answers.intake import (
+    EventBatchAnswer,
+    EventTaken,
+    IntakeRecord,
+    IntakeRecordList,
+    IntakeRecordRead,
+    IntakeRecordReplayed,
+)
+from app.api.schemas.answers.ledger import CloudEvent, LedgerPage
 from app.api.schemas.answers.near_misses import BatchAnswer, History, NearMiss, NearMissList
 from app.api.schemas.answers.notices import Notice, NoticeList
+from app.api.schemas.answers.quiet import DenominatorList, DenominatorsStated, Source, SourceList
+from app.api.schemas.answers.recognition import Recognition, RecognitionVersions
 from app.api.schemas.answers.reviews import Escalation, EscalationList, Review, ReviewList
 from app.api.schemas.answers.settled import (
     CellMembers,
@@ -19,30 +32,65 @@ from app.api.schemas.answers.settled import (
     Window,
     WindowExplained,
 )
+from app.api.schemas.answers.webhooks import (
+    Delivery,
+    DeliveryAttemptList,
+    DeliveryList,
+    EventTypeList,
+    WebhookEndpoint,
+    WebhookEndpointGiven,
+    WebhookEndpointList,
+)
 
 __all__ = [
     "Action",
     "ActionList",
+    "AdapterList",
     "Answered",
     "BatchAnswer",
     "CellMembers",
+    "CloudEvent",
+    "Delivery",
+    "DeliveryAttemptList",
+    "DeliveryList",
+    "DenominatorList",
+    "DenominatorsStated",
+    "DuplicateProposal",
+    "DuplicateProposalList",
+    "DuplicateRule",
     "Escalation",
     "EscalationList",
+    "EventBatchAnswer",
+    "EventTaken",
+    "EventTypeList",
     "Health",
     "Heatmap",
     "History",
+    "IntakeRecord",
+    "IntakeRecordList",
+    "IntakeRecordRead",
+    "IntakeRecordReplayed",
+    "LedgerPage",
     "NearMiss",
     "NearMissList",
     "Notice",
     "NoticeList",
     "Policy",
     "PolicyVersions",
+    "Preview",
     "Problem",
+    "Recognition",
+    "RecognitionVersions",
     "Review",
     "ReviewList",
     "Service",
     "ServiceList",
+    "Source",
+    "SourceList",
     "Taxonomy",
+    "WebhookEndpoint",
+    "WebhookEndpointGiven",
+    "WebhookEndpointList",
     "Window",
     "WindowExplained",
 ]

@@ -141,10 +141,17 @@ class WorkflowLinked(Answered):
     mapped_against: Assumptions | None = None
 
 
-class OtherSource(Answered):
-    """Another record of the same occurrence, marked as its duplicate."""
+class SourceEvent(Answered):
+    """A source's own name for something that it told."""
 
-    near_miss_id: str
+    source: str
+    source_event_id: str | None = None
+
+
+class OtherSource(Answered):
+    """Who else told of it: another record, marked as its duplicate, or another event of the same late round."""
+
+    near_miss_id: str | None = Field(None, description="The record that is a duplicate of this one.")
     source: str | None = None
     source_event_id: str | None = None
 
@@ -209,6 +216,7 @@ class Revision(Answered):
     actor: str
     changed: list[str]
     reason: Words | None = None
+    revised_by: SourceEvent | None = Field(None, description="The source's own later word, when it was that.")
 
 
 class NearMiss(Answered):
@@ -254,6 +262,11 @@ class NearMiss(Answered):
     similarity_check: SimilarityCheck
     escalation_ids: list[str]
     workflow_link: WorkflowLinked | None = None
+    workflow_prefill: Assumptions | None = Field(
+        None, description="What its source knew of the assumptions; a link that leaves one out takes it from here."
+    )
+    persons_affected: int | None = Field(None, description="Of a late round or run that is one near miss.")
+    further_persons: list[Words] | None = Field(None, description="Whom it happened to beside `person_ref`.")
     awaiting: list[str] | None = Field(None, description="Fields that a person still has to complete.")
     flags: list[Literal["unregistered_service", "overdue"]] | None = None
     duplicate_of: str | None = None

@@ -29,7 +29,7 @@ NOTICE_EXAMPLE: dict[str, Any] = {
 class NoticeSubject(Answered):
     """What somebody is told about."""
 
-    kind: Literal["escalation", "action", "near_miss"]
+    kind: Literal["escalation", "action", "near_miss", "source"]
     id: str
 
 
@@ -53,6 +53,7 @@ class Notice(Answered):
     escalation_id: str | None = None
     action_id: str | None = None
     near_miss_id: str | None = None
+    source_id: str | None = Field(None, description="The name of a source.")
     review_id: str | None = None
     service_id: str | None = None
     level: int | None = Field(None, description="The step of the ladder that was told, from 0.")

@@ -1,0 +1,285 @@
+"""Messages are sent: what the ledger owes is taken, signed, posted, and how it fared is written down.
+
+A message is owed if its event is in the ledger, and it is sent until somebody takes it; so it may arrive twice, under
+the same id, but never not at all. Who dies between the POST and its record sends again; who cannot record keeps what it
+knows until it can. One turn does for all messages what one message needs: what has come back is written down and what
+is due is taken in the same transaction, and sending itself waits for nobody.
+"""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any, cast
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy.exc import DBAPIError
+
+from app.clock import monotonic, system_clock
+from app.database.tables import followers, ledgers, webhook_endpoints
+from app.domain.moment import to_micros
+from app.operations import signing, unreached
+from app.operations.endpoints import Target, Targets
+from app.operations.fared import Recorded, Tried, record
+from app.operations.follow import step
+from app.operations.house import House
+from app.operations.job import Command, Unavailable
+from app.operations.messages import body_of
+from app.operations.outside import networks_of
+from app.operations.owed import PER_ENDPOINT, Live, Owed, due_ids, live_endpoints, release, take
+from app.operations.posting import OPEN_AT_MOST, Outside, Posted
+from app.operations.postman import Letter, Postman
+from app.operations.superseding import is_called_for, supersede
+
+FOLLOWER = "deliveries"
+PATIENCE = 0.25
+"""Seconds between looks when nothing wakes the sender."""
+PACE = 0.005
+"""Seconds between two turns: what comes meanwhile is done together."""
+LOOKING_AFTER = 1.0
+"""Seconds between two looks at what has been failing."""
+_FINISHING = 2.0
+_BODIES = 256
+_ANSWERING = 10.0
+
+NOT_MADE = "not-made: The message could not be made: its event or its endpoint can no longer be read."
+USER_AGENT = f"forewarn/{version('forewarn')}"
+
+Sending = tuple[Owed, datetime]
+"""A message that is under way, and since when."""
+
+log = structlog.get_logger(__name__)
+
+
+class Deliverer:
+    """Sends in a thread of `serve`, or of `forewarn worker`; several processes share what is due."""
+
+    def __init__(self, house: House, outside: Callable[[], Outside] | None = None) -> None:
+        allowed = networks_of(house.settings.webhook_allow_networks)
+        self._house = house
+        self._holder = uuid4().hex
+        self._targets = Targets(house.vault)
+        self._bodies: dict[tuple[str, int, str], bytes] = {}
+        self._postman: Postman[Sending] = Postman(outside or (lambda: Outside(allowed)), self._take_back)
+        self._back: deque[Tried] = deque()
+        self._open: dict[tuple[str, str], tuple[str, str]] = {}
+        """What is under way or not yet written down: a message, and its endpoint."""
+        self._live: list[Live] = []
+        self._followed_up: set[str] = set()
+        self._next_look = 0.0
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="deliverer", daemon=True)
+        self._leave: Callable[[], None] = lambda: None
+
+    def start(self) -> None:
+        """Send in a thread of its own, woken by every commit."""
+        self._postman.start()
+        self._leave = self._house.bell.listen(self._wake.set)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Give up what is under way, within seconds, and hand it back; what has been answered is written down."""
+        self._stopping.set()
+        self._leave()
+        self._wake.set()
+        self._postman.stop(_FINISHING)
+        if self._thread.is_alive():
+            self._thread.join(_FINISHING)
+
+    def once(self) -> bool:
+        """One turn; returns whether there was anything to do, so that another one should follow at once."""
+        house = self._house
+        with house.database.read() as connection:
+            self._live = live_endpoints(connection)
+            behind = _behind(connection) if self._live else []
+        if not self._live and not self._back:
+            return False
+        is_behind = self._follow(behind)
+        now, real_now = house.clock(), system_clock()
+        with house.database.read() as connection:
+            ids = due_ids(connection, self._rooms(), now, real_now, OPEN_AT_MOST - len(self._open))
+        recorded, taken = self._exchange(ids, now, real_now)
+        self._send(taken, now, real_now)
+        self._follow_up(recorded)
+        self._look_after(now, real_now)
+        return is_behind or bool(recorded or taken)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                goes_on = self.once()
+            except Exception:
+                log.warning("deliveries.turn_failed", exc_info=True)
+                goes_on = False
+                self._stopping.wait(PATIENCE)
+            if not self._live and not self._stopping.wait(PATIENCE):
+                continue  # Nobody wants to hear anything: what is written wakes nobody.
+            if not goes_on:
+                self._wake.wait(PATIENCE)
+            self._wake.clear()
+            self._stopping.wait(PACE)
+        self._hand_back()
+
+    def _hand_back(self) -> None:
+        try:
+            self._exchange([], self._house.clock(), system_clock())
+            with self._house.database.write() as connection:
+                release(connection, self._holder)
+        except Exception:  # The database is away: the leases run out by themselves.
+            log.warning("deliveries.leases_not_handed_back", exc_info=True)
+
+    def _follow(self, behind: Iterable[tuple[str, int]]) -> bool:
+        """Owe what was recorded since; returns whether anything is left, as when another worker is at it."""
+        house, is_left = self._house, False
+        for organisation, end in behind:
+            come_to = step(house.database, house.batches.dialect, house.configurations, organisation, FOLLOWER)
+            is_left = is_left or come_to < end
+        return is_left
+
+    def _rooms(self) -> dict[tuple[str, str], int]:
+        """How many more messages each endpoint may have open."""
+        taken = Counter(self._open.values())
+        return {one.key: PER_ENDPOINT - taken[one.key] for one in self._live}
+
+    def _exchange(
+        self, ids: Sequence[tuple[str, str]], now: datetime, real_now: datetime
+    ) -> tuple[list[Recorded], list[Owed]]:
+        """Write down what has come back, and take what is due."""
+        tried = [self._back.popleft() for _ in range(len(self._back))]
+        if not tried and not ids:
+            return [], []
+        try:
+            with self._house.database.write() as connection:
+                recorded = record(connection, self._holder, tried, now)
+                taken = take(connection, self._holder, ids, now, real_now)
+        except BaseException:
+            self._back.extendleft(reversed(tried))  # Nobody else knows it.
+            raise
+        for one in tried:
+            self._open.pop((one.owed.organisation, one.owed.delivery_id), None)
+        for one in taken:
+            self._open[one.organisation, one.delivery_id] = (one.organisation, one.endpoint_id)
+        self._house.sent.attempts += len(recorded)
+        self._house.sent.failed += sum(one.outcome != "delivered" for one in recorded)
+        return recorded, taken
+
+    # What is sent
+
+    def _send(self, taken: Sequence[Owed], now: datetime, real_now: datetime) -> None:
+        if not taken:
+            return
+        letters: list[Letter[Sending]] = []
+        targets: dict[str, Target] = {}
+        try:
+            with self._house.database.read() as connection:
+                for owed in taken:
+                    try:
+                        letters.append(self._letter(connection, owed, targets, now, real_now))
+                    except DBAPIError:
+                        raise
+                    except Exception:  # Its own fault: the others go.
+                        log.warning("deliveries.not_made", delivery_id=owed.delivery_id, exc_info=True)
+                        self._back.append(Tried(owed, now, 0.0, Posted(error=NOT_MADE)))
+        except DBAPIError:
+            for owed in taken:  # Their leases run out, and they are taken again.
+                self._open.pop((owed.organisation, owed.delivery_id), None)
+            raise
+        self._postman.send(letters)
+
+    def _letter(
+        self, connection: Connection, owed: Owed, targets: dict[str, Target], now: datetime, real_now: datetime
+    ) -> Letter[Sending]:
+        if owed.endpoint_id not in targets:
+            targets[owed.endpoint_id] = self._targets.at(connection, owed.organisation, owed.endpoint_id)
+        target, body = targets[owed.endpoint_id], self._body(connection, owed)
+        headers = {
+            "content-type": "application/json",
+            "user-agent": USER_AGENT,
+            # Receivers hold the stamp against their own clocks.
+            **signing.headers(_valid(target.secrets, now), owed.delivery_id, int(real_now.timestamp()), body),
+        }
+        return Letter((owed, now), target.url, headers, body)
+
+    def _body(self, connection: Connection, owed: Owed) -> bytes:
+        """What is sent to all the endpoints that want the event is made once."""
+        key = (owed.organisation, owed.sequence, owed.type)
+        body = self._bodies.get(key)
+        if body is None:
+            while len(self._bodies) >= _BODIES:
+                self._bodies.pop(next(iter(self._bodies)))
+            body = self._bodies[key] = body_of(connection, owed.organisation, cast("Row[Any]", owed))
+        return body
+
+    def _take_back(self, key: Sending, posted: Posted, took: float) -> None:
+        self._back.append(Tried(*key, took, posted))
+        self._wake.set()
+
+    # What follows
+
+    def _follow_up(self, recorded: Sequence[Recorded]) -> None:
+        """Hold what is to be held; what was failing and answers is well again."""
+        degraded = {one.key for one in self._live if one.status == "degraded"}
+        commands = [command for one in recorded for command in unreached.ended(one)]
+        commands += [
+            unreached.well_again(one.owed)
+            for one in recorded
+            if one.outcome == "delivered" and (one.owed.organisation, one.owed.endpoint_id) in degraded
+        ]
+        self._ask(commands)
+
+    def _look_after(self, now: datetime, real_now: datetime) -> None:
+        """See to what has been failing: at most once a second, for it hangs on time and not on what happens."""
+        if monotonic() < self._next_look:
+            return
+        self._next_look = monotonic() + LOOKING_AFTER
+        with self._house.database.read() as connection:
+            failing = unreached.failing(connection, now)
+            has_newer = is_called_for(connection)
+        if has_newer:
+            with self._house.database.write() as connection:
+                supersede(connection, now, real_now)
+        commands = {one.command_id: one for each in failing for one in unreached.follow_up(each, now)}
+        self._followed_up &= commands.keys()
+        self._followed_up |= self._ask([one for one in commands.values() if one.command_id not in self._followed_up])
+
+    def _ask(self, commands: Sequence[Command]) -> set[str]:
+        """Have commands carried out; returns which were. The others are asked for again when it is seen that they
+        should be.
+        """
+        if not commands:
+            return set()
+        try:
+            answers = self._house.try_all(commands, _ANSWERING)
+        except Unavailable:
+            return set()
+        for command, answer in zip(commands, answers, strict=True):
+            if isinstance(answer, Exception):
+                log.warning("deliveries.not_followed_up", endpoint_id=command.subject, error=type(answer).__name__)
+        told = zip(commands, answers, strict=True)
+        return {one.command_id for one, answer in told if not isinstance(answer, Unavailable | TimeoutError)}
+
+
+def _behind(connection: Connection) -> list[tuple[str, int]]:
+    """Where something happened that is not owed yet, and the ledger's end; only where anybody wants to hear of it."""
+    mine = and_(followers.c.organisation == ledgers.c.organisation, followers.c.name == FOLLOWER)
+    chosen = (
+        select(ledgers.c.organisation, ledgers.c.position)
+        .outerjoin(followers, mine)
+        .where(
+            ledgers.c.organisation.in_(select(webhook_endpoints.c.organisation)),
+            ledgers.c.position > func.coalesce(followers.c.position, 0),
+        )
+        .order_by(ledgers.c.organisation)
+    )
+    return [(one[0], one[1]) for one in connection.execute(chosen)]
+
+
+def _valid(secrets: signing.Secrets, now: datetime) -> signing.Secrets:
+    """Those that still sign by the service's clock, which need not be the one that messages are stamped by."""
+    valid = (one for one in secrets.symmetric if one.valid_until is None or to_micros(now) < one.valid_until)
+    return replace(secrets, symmetric=tuple(replace(one, valid_until=None) for one in valid))

@@ -1,0 +1,174 @@
+"""Connections to somebody we do not know: only to addresses that were judged, and only so much is read of each answer.
+
+A name is resolved once for each connection, every address of the answer is judged, and the connection goes to an
+address that was judged; a second question could be answered otherwise. TLS speaks to the name, later and elsewhere.
+"""
+
+# ruff: noqa: ASYNC109 - httpcore hands its timeouts on so.
+
+import asyncio
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
+from typing import Any, cast
+
+import httpcore2
+
+from app.operations.outside import Address, Networks, NotAllowed, Where, judge_answer
+
+CONNECTING = 5.0
+"""Seconds to resolve a name and connect; and again, to shake hands."""
+HEAD_AT_MOST = 32 * 1024
+"""Bytes that are read of one answer, interim answers and headers included."""
+_TRIED_ADDRESSES = 4
+
+Resolver = Callable[[str, int], list[str]]
+"""The addresses of a name, for a port; blocks, and raises OSError where there are none."""
+
+
+class NameNotResolved(Exception):
+    """Nobody knows the name, or the answer takes too long."""
+
+
+class TooMuch(httpcore2.ReadError):
+    """The head of an answer does not end."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """Ask the system's resolver."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(address[4][0]) for address in found]
+
+
+class Lookups:
+    """Asks the resolver in threads that nobody waits for longer than the time to connect, nor the process when it ends.
+
+    Who asks for a name that is being asked for gets the same answer: a server that does not answer holds one thread.
+    """
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+        self._asked: dict[tuple[str, int], asyncio.Future[list[str]]] = {}
+
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        asked = self._asked.get((host, port)) or self._ask(host, port)
+        return [ip_address(address) for address in dict.fromkeys(await asyncio.shield(asked))]
+
+    def _ask(self, host: str, port: int) -> asyncio.Future[list[str]]:
+        loop = asyncio.get_running_loop()
+        future = self._asked[host, port] = loop.create_future()
+        future.add_done_callback(lambda _: self._asked.pop((host, port)))
+
+        def tell(answer: list[str] | Exception) -> None:
+            if future.done():
+                return
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+                future.exception()  # Seen, though whoever asked may have given up.
+            else:
+                future.set_result(answer)
+
+        def look() -> None:
+            try:
+                answer: list[str] | Exception = self._resolver(host, port)
+            except Exception as error:  # noqa: BLE001 - Who asked is told; also of a name that no resolver takes.
+                answer = error
+            try:
+                loop.call_soon_threadsafe(tell, answer)
+            except RuntimeError:
+                return  # The loop has ended; nobody waits.
+
+        threading.Thread(target=look, name="lookup", daemon=True).start()
+        return future
+
+
+class Guarded(httpcore2.AsyncNetworkBackend):
+    """Connects to addresses that were judged, and to nothing else."""
+
+    def __init__(self, scheme: str, allowed: Networks, lookups: Lookups) -> None:
+        self._scheme = scheme
+        self._allowed = allowed
+        self._lookups = lookups
+        self._network = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Resolve, judge all of the answer, then try it in order within the time."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (timeout or CONNECTING)
+        where = Where(self._scheme, host, port, "", None)
+        try:
+            async with asyncio.timeout_at(until):
+                addresses = await self._resolved(host, port)
+        except TimeoutError:
+            raise NameNotResolved from None
+        judge_answer(where, addresses, self._allowed)
+        tried = addresses[:_TRIED_ADDRESSES]
+        for left, address in zip(range(len(tried), 0, -1), tried, strict=True):
+            try:
+                its_share = max(0.01, (until - loop.time()) / left)
+                stream = await self._network.connect_tcp(str(address), port, its_share, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                if left == 1:
+                    raise
+            else:
+                return Bounded(stream)
+        raise NameNotResolved
+
+    async def connect_unix_socket(
+        self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        """Nothing of this machine is outside."""
+        raise NotAllowed("A webhook goes to no socket of this machine.")
+
+    async def _resolved(self, host: str, port: int) -> list[Address]:
+        try:
+            return [ip_address(host)]
+        except ValueError:
+            pass
+        try:
+            return await self._lookups.addresses(host, port)
+        except (OSError, UnicodeError):
+            raise NameNotResolved from None
+
+
+class Bounded(httpcore2.AsyncNetworkStream):
+    """A connection of which only so much is read for each request."""
+
+    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._left = HEAD_AT_MOST
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._left <= 0:
+            raise TooMuch
+        data = await self._stream.read(min(max_bytes, self._left), timeout)
+        self._left -= len(data)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._left = HEAD_AT_MOST
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            return Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
+        except BaseException:  # Also when the deadline has come: nobody else knows the connection yet.
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)

@@ -1,0 +1,400 @@
+"""Nobody who can name a URL can make the service reach what they may not, or spend more on them than it means to."""
+
+import asyncio
+import json
+import socket
+import threading
+import tracemalloc
+from collections.abc import Callable
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.operations.outside import Networks, judge_address, judge_url, networks_of
+from app.operations.posting import KEPT, Outside, Posted
+from tests import receivers
+from tests.cases import CASES
+from tests.receivers import Authority, Receiver, Reply
+
+VECTORS: dict[str, Any] = json.loads((CASES / "ssrf_vectors.json").read_text(encoding="utf-8"))
+HERE = networks_of("127.0.0.0/8")
+SHORT = 0.5
+HEADERS = {"content-type": "application/json", "webhook-id": "msg_1"}
+
+
+def post(
+    url: str,
+    *,
+    allowed: Networks = HERE,
+    names: Callable[[str, int], list[str]] | None = None,
+    authority: Authority | None = None,
+    deadline: float = 10.0,
+    times: int = 1,
+) -> list[Posted]:
+    """What came of posting so many times, one after the other, in a loop of its own."""
+
+    async def carry() -> list[Posted]:
+        others = {"resolver": names} if names else {}
+        outside = Outside(allowed, tls=authority.client() if authority else None, deadline=deadline, **others)
+        try:
+            return [await outside.post(url, HEADERS, b"{}") for _ in range(times)]
+        finally:
+            await outside.aclose()
+
+    return asyncio.run(carry())
+
+
+def code(posted: Posted) -> str:
+    return (posted.error or "").partition(":")[0]
+
+
+# Addresses and URLs
+
+
+@pytest.mark.parametrize(
+    "address", [*VECTORS["deny"], "3fff::1", "2001::1", "2001:2::1", "168.63.129.16", "::", "::8.8.8.8"]
+)
+def test_an_address_that_is_not_global_is_refused(address: str) -> None:
+    assert judge_address(address) is not None
+
+
+@pytest.mark.parametrize("address", [*VECTORS["allow"], "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"])
+def test_an_address_that_is_global_is_not(address: str) -> None:
+    assert judge_address(address) is None
+
+
+@pytest.mark.parametrize("inner", ["127.0.0.1", "10.1.2.3", "169.254.169.254", "192.0.0.8", "224.0.0.1"])
+@pytest.mark.parametrize("spelt", ["::ffff:{}", "64:ff9b::{}", "2002:{}::1"])
+def test_no_address_hides_in_another(inner: str, spelt: str) -> None:
+    if spelt.startswith("2002"):
+        octets = ip_address(inner).packed.hex()
+        inner = f"{octets[:4]}:{octets[4:]}"
+
+    assert judge_address(spelt.format(inner)) is not None
+
+
+def test_what_the_operator_names_is_allowed_and_nothing_beside_it() -> None:
+    allowed = networks_of("10.1.0.0/16, fd00::/8")
+
+    assert judge_address("10.1.2.3", allowed) is None
+    assert judge_address("::ffff:10.1.2.3", allowed) is None
+    assert judge_address("fd00::7", allowed) is None
+    assert judge_address("10.2.0.1", allowed) is not None
+    assert judge_address("fe80::1", allowed) is not None
+
+
+@given(st.ip_addresses(v=4))
+def test_nothing_that_python_holds_for_private_is_let_through(address: Any) -> None:
+    if not address.is_global:
+        assert judge_address(address) is not None
+
+
+@given(st.ip_addresses(v=6))
+def test_nothing_outside_of_global_unicast_is_let_through(address: Any) -> None:
+    if not address.is_global and address.ipv4_mapped is None and address.sixtofour is None:
+        assert judge_address(address) is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *VECTORS["urls_deny"],
+        "https://①②⑦.⓪.⓪.①/",
+        "https://１２７．０．０．１/",
+        "https://127。0。0。1/",
+        "https://017700000001/",
+        "https://0x7f.1/",
+        "https://0/",
+        "https://127.0.0.1./",
+        "https://[::1]/",
+        "https://[fe80::1%25eth0]/",
+        "https://[::ffff:169.254.169.254]/",
+        "https://[v1.fe80::1]/",
+        "https://256.1.1.1/",
+        "https://1.2.3.4.5/",
+        "https://example.0x7f/",
+        "https://api.localhost/",
+        "https://LOCALHOST/",
+        "https://localhost.localdomain/",
+        "https://metadata/",
+        "https://metadata.google.internal/",
+        "https://printer.local/",
+        "https://ex%61mple.org/",
+        "https://exämple.org/",
+        "https://-x.org/",
+        "https://example.org:0/",
+        "https://example.org:5a/",
+        "https://example.org:99999/",
+        "https://example.org/#fragment",
+        "https://example.org/\r\nhost: x",
+        "https://example.org\\@127.0.0.1/",
+        "https://example.org/" + "x" * 2048,
+        "https:///hook",
+        "//example.org/",
+        "http://example.org/",
+        "file:///etc/passwd",
+        "",
+    ],
+)
+def test_a_url_that_leads_elsewhere_than_it_says_is_refused(url: str) -> None:
+    assert judge_url(url) is not None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org",
+        "https://example.org/hook?tenant=7&x",
+        "https://EXAMPLE.org.:8443/hook",
+        "https://xn--exmple-cua.org/",
+        "https://8.8.8.8/",
+        "https://[2606:4700::1111]:8443/",
+        "https://example.org:443/",
+    ],
+)
+def test_a_url_of_somebody_outside_is_not(url: str) -> None:
+    assert judge_url(url) is None
+
+
+def test_inside_allowed_networks_plain_http_and_local_names_go_too() -> None:
+    for url in ("http://127.0.0.1:9000/", "http://localhost:9000/", "http://receiver:9000/", "http://127.1:9000/"):
+        assert judge_url(url, HERE) is None
+
+    assert judge_url("http://8.8.8.8/", HERE) is not None
+    assert judge_url("https://localhost/", networks_of("10.0.0.0/8")) is not None
+
+
+# Names
+
+
+def test_a_name_is_asked_for_once_and_the_connection_goes_to_the_address_that_was_judged() -> None:
+    asked: list[str] = []
+
+    def names(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"] if len(asked) == 1 else ["10.0.0.1"]
+
+    with Receiver() as receiver:
+        (first, second) = post(f"http://hooks.example.org:{receiver.port}/", names=names, times=2)
+
+    assert (first.status_code, first.error) == (204, None)
+    assert second.status_code == 204  # Over the connection that is there.
+    assert asked == ["hooks.example.org"]
+    assert receiver.requests[0].headers["host"] == f"hooks.example.org:{receiver.port}"
+
+
+def test_a_name_whose_answer_changes_is_judged_at_every_connection() -> None:
+    answers = iter((["127.0.0.1"], ["10.0.0.1"]))
+
+    with Receiver(lambda _request: Reply(204, headers={"connection": "close"})) as receiver:
+        first, second = post(f"http://hooks.example.org:{receiver.port}/", names=lambda *_: next(answers), times=2)
+
+    assert first.status_code == 204
+    assert code(second) == "not-allowed"
+    assert receiver.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["127.0.0.1", "10.0.0.1"],
+        ["10.0.0.1", "127.0.0.1"],
+        ["127.0.0.1", "::1"],
+        ["8.8.8.8", "127.0.0.1"],  # Plain http goes to allowed networks only.
+        [],
+    ],
+)
+def test_one_address_that_is_not_allowed_spoils_the_name(answer: list[str]) -> None:
+    with Receiver() as receiver:
+        (posted,) = post(f"http://hooks.example.org:{receiver.port}/", names=lambda *_: answer)
+
+    assert code(posted) == "not-allowed"
+    assert receiver.connections == 0
+
+
+def test_the_next_address_is_tried_when_one_takes_no_connection() -> None:
+    with Receiver() as receiver:
+        answer = ["127.77.0.1", "127.0.0.1"]
+        (posted,) = post(f"http://hooks.example.org:{receiver.port}/", names=lambda *_: answer)
+
+    assert posted.status_code == 204
+
+
+def test_a_name_that_nobody_knows_is_told_as_such() -> None:
+    def unknown(host: str, _port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, host)
+
+    (posted,) = post("https://hooks.example.org/", names=unknown)
+
+    assert code(posted) == "name-not-resolved"
+
+
+def test_a_name_server_that_does_not_answer_costs_one_thread_and_the_deadline() -> None:
+    asked: list[str] = []
+    answers = threading.Event()
+
+    def silent(host: str, _port: int) -> list[str]:
+        asked.append(host)
+        answers.wait(10)
+        return []
+
+    began = monotonic()
+
+    async def carry() -> list[Posted]:
+        outside = Outside((), resolver=silent, deadline=SHORT)
+        try:
+            return await asyncio.gather(*(outside.post("https://hooks.example.org/", HEADERS, b"{}") for _ in range(8)))
+        finally:
+            answers.set()
+            await outside.aclose()
+
+    all_of_them = asyncio.run(carry())
+
+    assert {code(one) for one in all_of_them} == {"timeout"}
+    assert len(asked) == 1
+    assert monotonic() - began < 4 * SHORT
+
+
+# Receivers
+
+
+def test_a_redirect_to_what_may_not_be_reached_is_not_followed_and_fails() -> None:
+    with Receiver() as inside, Receiver() as receiver:
+        receiver.answer = lambda _request: Reply(302, headers={"location": inside.url})
+        (posted,) = post(receiver.url)
+
+    assert (posted.status_code, code(posted)) == (302, "redirect")
+    assert inside.connections == 0
+
+
+def test_nothing_of_the_environment_is_heeded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / ".netrc").write_text("default login somebody password secret\n", encoding="utf-8")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Receiver() as proxy, Receiver() as receiver:
+        for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+
+        (posted,) = post(receiver.url)
+
+    assert posted.status_code == 204
+    assert proxy.connections == 0
+    assert "authorization" not in receiver.requests[0].headers
+
+
+@pytest.mark.parametrize(
+    ("misbehaves", "told"),
+    [
+        (receivers.hanging, "timeout"),
+        (receivers.dripping, "timeout"),
+        (receivers.dripping_headers, "timeout"),
+        (receivers.dripping_1xx, "timeout"),
+        (receivers.flooding_1xx, "answer-too-large"),
+        (receivers.flooding_headers, "answer-too-large"),
+        (receivers.babbling, "protocol-error"),
+        (receivers.hanging_up, "connection-lost"),
+    ],
+)
+def test_a_receiver_that_wishes_us_harm_costs_little_and_is_told_what_it_does(
+    misbehaves: receivers.Misbehaviour, told: str
+) -> None:
+    with Receiver(lambda _request: misbehaves) as receiver:
+        tracemalloc.start()
+        began = monotonic()
+        (posted,) = post(receiver.url, deadline=SHORT)
+        took, (_, peak) = monotonic() - began, tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert code(posted) == told
+    assert took < SHORT + 1
+    assert peak < 8 * 1024 * 1024
+
+
+def test_of_a_body_without_end_a_kilobyte_is_read_and_the_connection_is_closed() -> None:
+    with Receiver(lambda _request: receivers.endless) as receiver:
+        first, second = post(receiver.url, times=2, deadline=5.0)
+
+    assert (first.status_code, first.error) == (200, None)
+    assert first.response == "z" * KEPT
+    assert second.status_code == 200
+    assert receiver.connections == 2
+
+
+def test_what_an_answer_says_is_kept_as_text_that_controls_nothing() -> None:
+    said = b"no \x1b[2J\x00 such\r\ntenant \xff\xe2\x80\xae."
+
+    with Receiver(lambda _request: Reply(404, said)) as receiver:
+        (posted,) = post(receiver.url)
+
+    assert posted.response == "no \\x1b[2J\\x00 such\\r\ntenant \ufffd\\u202e."
+    assert (posted.status_code, posted.error) == (404, "status: The endpoint answered 404.")
+
+
+def test_a_port_where_nobody_listens_is_told_as_such() -> None:
+    with socket.socket() as reserved:
+        reserved.bind(("127.0.0.1", 0))
+
+        (posted,) = post(f"http://127.0.0.1:{reserved.getsockname()[1]}/")
+
+    assert code(posted) == "connection-failed"
+
+
+# TLS
+
+
+@pytest.fixture(scope="module")
+def authority() -> Authority:
+    return Authority.new()
+
+
+def test_tls_speaks_to_the_name_although_the_connection_goes_to_the_address(
+    authority: Authority, tmp_path: Path
+) -> None:
+    context = authority.server(tmp_path, "hooks.example.org")
+    asked_for: list[str | None] = []
+    context.sni_callback = lambda _socket, name, _context: asked_for.append(name)
+
+    with Receiver(tls=context) as receiver:
+        url = f"https://hooks.example.org.:{receiver.port}/hook"
+        (posted,) = post(url, authority=authority, names=lambda *_: ["127.0.0.1"])
+
+    assert (posted.status_code, posted.error) == (204, None)
+    assert asked_for == ["hooks.example.org"]
+
+
+def test_a_certificate_for_an_address_serves_where_the_url_names_the_address(
+    authority: Authority, tmp_path: Path
+) -> None:
+    with Receiver(tls=authority.server(tmp_path, "127.0.0.1")) as receiver:
+        (posted,) = post(receiver.url, authority=authority)
+
+    assert posted.status_code == 204
+
+
+def test_a_certificate_that_does_not_prove_the_name_is_refused(authority: Authority, tmp_path: Path) -> None:
+    another = authority.server(tmp_path, "other.example.org")
+    expired = authority.server(tmp_path, "hooks.example.org", valid=timedelta(days=-1))
+    unknown = Authority.new().server(tmp_path, "hooks.example.org")
+
+    told: list[Posted] = []
+    for context in (another, expired, unknown):
+        with Receiver(tls=context) as receiver:
+            told += post(
+                f"https://hooks.example.org:{receiver.port}/", authority=authority, names=lambda *_: ["127.0.0.1"]
+            )
+            assert receiver.requests == []
+
+    assert [code(one) for one in told] == ["tls-failed"] * 3
+
+
+def test_a_receiver_that_speaks_no_tls_is_told_so(authority: Authority) -> None:
+    with Receiver() as receiver:
+        (posted,) = post(f"https://127.0.0.1:{receiver.port}/", authority=authority, deadline=2.0)
+
+    assert code(posted) in {"tls-failed", "timeout", "connection-failed"}
