@@ -2,6 +2,7 @@
 
 import re
 from functools import cached_property
+from importlib.util import find_spec
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
@@ -39,6 +40,10 @@ class Settings(BaseSettings):
     """CIDRs, separated by commas, that webhooks may reach although they are not global."""
     streams_per_key: int = 10
     """Streams of the ledger that one key may have open in one process."""
+    nats_url: str | None = None
+    """Servers of NATS, separated by commas, that the ledger is passed on to; `nats://` or `tls://`."""
+    nats_credentials: Path | None = None
+    """A file with the credentials for them."""
 
     @field_validator("bootstrap_api_key")
     @classmethod
@@ -65,6 +70,24 @@ class Settings(BaseSettings):
                 f"FOREWARN_WEBHOOK_ALLOW_NETWORKS takes CIDRs separated by commas, like 10.0.0.0/8: {error}."
             ) from error
         return networks
+
+    @field_validator("nats_url")
+    @classmethod
+    def _nats_servers(cls, url: str | None) -> str | None:
+        if url and not all(re.fullmatch(r"(nats|tls)://[^\s/]\S*", one.strip()) for one in url.split(",")):
+            raise ValueError("FOREWARN_NATS_URL takes nats://host:4222 or tls://host:4222, several parted by commas.")
+        if url and find_spec("nats") is None:
+            raise ValueError("FOREWARN_NATS_URL needs the package nats-py: install forewarn[nats].")
+        return url or None
+
+    @field_validator("nats_credentials")
+    @classmethod
+    def _nats_credentials_there(cls, file: Path | None) -> Path | None:
+        if file is not None and not file.is_file():
+            raise ValueError("FOREWARN_NATS_CREDENTIALS names a file with credentials, and there is none of that name.")
+        if file is not None and find_spec("nkeys") is None:
+            raise ValueError("FOREWARN_NATS_CREDENTIALS needs the package nkeys: install nats-py[nkeys].")
+        return file
 
     @model_validator(mode="after")
     def _test_clock_only_in_tests(self) -> "Settings":
@@ -95,6 +118,11 @@ class Settings(BaseSettings):
         if self.dialect != "sqlite" or not self.url.database:
             return None
         return Path(self.url.database)
+
+    @property
+    def nats_servers(self) -> list[str]:
+        """The servers of NATS; none unless it is used."""
+        return [one.strip() for one in self.nats_url.split(",")] if self.nats_url else []
 
     @property
     def rate(self) -> tuple[int, float] | None:

@@ -18,6 +18,7 @@ from app.operations.audit import Auditor
 from app.operations.deliver import Deliverer
 from app.operations.follow import PAGE, lagging, step
 from app.operations.house import House
+from app.operations.relay import relay_of
 from app.operations.tick import AT_ONCE, release, sweep, tick
 from app.projections.inline import UNHURRIED
 
@@ -53,6 +54,7 @@ class Worker:
         self._attendant = Attendant(house)
         self._auditor = Auditor(house)
         self._deliverer = Deliverer(house)
+        self._relay = relay_of(house)
         self._auditing: Iterator[int] | None = None
         self._next_audit = monotonic() + _FIRST_AUDIT
         self._leave: Callable[[], None] = lambda: None
@@ -61,7 +63,9 @@ class Worker:
         """Work in a thread of its own, woken by every commit."""
         self._leave = self._house.bell.listen(self._wake.set)
         self._thread.start()
-        self._deliverer.start()
+        self._deliverer.start(alone=self._house.settings.dialect == "sqlite")  # It bears one process.
+        if self._relay is not None:
+            self._relay.start()
 
     def stop(self) -> None:
         """Finish the step that is being taken, then end; if it takes too long, hand back what it holds."""
@@ -69,6 +73,8 @@ class Worker:
         self._leave()
         self._wake.set()
         self._deliverer.stop()
+        if self._relay is not None:
+            self._relay.stop()
         if not self._thread.is_alive():
             return
         self._thread.join(_FINISHING)

@@ -29,7 +29,7 @@ def on_postgresql(scale: Scale) -> list[Line]:
     with postgresql(scale.folder) as server, ExitStack() as stack:
         bare_url, our_url = new_database(server), new_database(server)
         bare = stack.enter_context(_bare(scale.folder, "on_postgresql", bare_url))
-        ours = stack.enter_context(_forewarn(scale.folder, our_url))
+        ours = stack.enter_context(forewarn(scale.folder, our_url))
         return _measure("postgresql", bare, ours, scale, {32: 1.0, 1: 0.6})
 
 
@@ -37,7 +37,7 @@ def on_sqlite(scale: Scale) -> list[Line]:
     """32 clients, then one."""
     with ExitStack() as stack:
         bare = stack.enter_context(_bare(scale.folder, "on_sqlite", str(scale.folder / "bare.db")))
-        ours = stack.enter_context(_forewarn(scale.folder, f"sqlite:///{scale.folder / 'forewarn.db'}"))
+        ours = stack.enter_context(forewarn(scale.folder, f"sqlite:///{scale.folder / 'forewarn.db'}"))
         return _measure("sqlite", bare, ours, scale, {32: 1.0, 1: 0.6})
 
 
@@ -91,28 +91,30 @@ def _send(port: int, path: str, connections: int, first: int, count: int) -> dic
 
 @contextmanager
 def _bare(folder: Path, factory: str, database_url: str) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "--factory", f"bench.bare:{factory}", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--http", "httptools", "--loop", "uvloop", "--no-access-log"]
     command += ["--log-level", "warning", "--no-server-header"]
     environment = {**surroundings("sqlite://"), "BENCH_DATABASE_URL": database_url}
-    with _running(command, ROOT, environment, folder / "bare.log", port, "/openapi.json"):
+    with running(command, ROOT, environment, folder / "bare.log", port, "/openapi.json"):
         yield port
 
 
 @contextmanager
-def _forewarn(folder: Path, database_url: str) -> Iterator[int]:
-    port = _free_port()
+def forewarn(folder: Path, database_url: str, environment: Mapping[str, str] | None = None) -> Iterator[int]:
+    """`forewarn serve`, ready, on this port."""
+    port = free_port()
     command = [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    environment = {**surroundings(database_url), "PYTHONPATH": str(ROOT)}
-    with _running(command, folder, environment, folder / "forewarn.log", port, "/readyz"):
+    every = {**surroundings(database_url), "PYTHONPATH": str(ROOT), **(environment or {})}
+    with running(command, folder, every, folder / "forewarn.log", port, "/readyz"):
         yield port
 
 
 @contextmanager
-def _running(
+def running(
     command: list[str], folder: Path, environment: Mapping[str, str], log_file: Path, port: int, path: str
 ) -> Iterator[None]:
+    """A process that answers at this path."""
     with log_file.open("wb") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=dict(environment), stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -155,7 +157,8 @@ def _register_services(port: int) -> None:
             assert answer.status == 200
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as candidate:
         candidate.bind(("127.0.0.1", 0))
         return int(candidate.getsockname()[1])

@@ -111,7 +111,7 @@ class Receiver:
         self._serving.add(task)
         self.connections += 1
         try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
+            with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError, ssl.SSLError):
                 while await self._serve(reader, writer):
                     pass
         finally:
@@ -185,7 +185,7 @@ async def endless(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 async def babbling(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Does not speak HTTP."""
-    writer.write(b"SSH-2.0-OpenSSH_9.9\r\n")
+    writer.write(b"SSH-2.0-OpenSSH_9.9\r\n\r\n")
     await reader.read()
 
 

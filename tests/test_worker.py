@@ -11,7 +11,7 @@ from app.clock import monotonic, system_clock
 from app.database.tables import followers, timers
 from app.operations.audit import Auditor, last_audit
 from app.operations.tick import oldest_due, tick
-from app.projections.inline import FOLLOWING
+from app.projections.inline import FOLLOWING, UNHURRIED
 from app.worker import AUDIT_EVERY, Worker
 from tests.office import Office, answers_of, opened
 
@@ -55,6 +55,25 @@ def test_what_a_cooldown_deferred_is_raised_when_it_ends_and_linked_to_the_forme
     assert second["previous_episode_id"] == first["id"]
     assert office.types().count("watch.cooldown_ended") == 1
     assert [row[1:3] for row in office.rows(timers) if row[1] != "near_miss"] == [("escalation", second["id"])]
+
+
+def test_what_is_in_no_hurry_is_not_followed_at_every_round(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def behind() -> set[str]:
+        return {row[1] for row in office.rows(followers) if row[2] < len(office.ledger())}
+
+    monkeypatch.setattr("app.worker.EASE", 1000.0)
+    worker = Worker(office.house)
+    office.submit()
+    worker.once()
+    assert behind() == set()
+
+    office.submit()
+    worker.once()
+
+    assert behind() == UNHURRIED
+    monkeypatch.setattr("app.worker.EASE", 0.0)
+    worker.once()
+    assert behind() == set()
 
 
 def test_a_timer_that_is_due_rings_before_the_command_that_comes_past_it(office: Office) -> None:

@@ -10,14 +10,15 @@ from starlette.responses import Response
 from app.api import problems, strict_json
 from app.api.door import UnsupportedMediaType, Visit, answered, door_of, shown
 from app.api.looking import Look, looking, refuse_unknown
-from app.api.receiving import checked, receive, receive_all
+from app.api.receiving import checked, of_part, receive, receive_all, said_of
 from app.api.routes import told
+from app.api.schemas.adapters import VendorPayload
 from app.api.schemas.answers import AdapterList, EventBatchAnswer, EventTaken, Preview
 from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.domain.identifiers import LONGEST, is_identifier
 from app.domain.moment import format_instant
 from app.domain.reading import without_absent
-from app.intake.adapters import Adapter, Options, Part, PayloadNotUnderstood, apply, each_payload
+from app.intake.adapters import MOST_ITEMS, Adapter, Options, PayloadNotUnderstood, apply, each_payload
 from app.intake.cloudevents import RawEvent
 from app.operations.job import Answer
 from app.operations.taking import Incoming, preview
@@ -30,25 +31,20 @@ HL7 = ("application/hl7-v2", "x-application/hl7-v2+er7", "text/plain")
 MEDIA_TYPES: Mapping[str, Sequence[str]] = {"json": JSON, "hl7v2": HL7}
 CHARSETS = {"": "utf-8", "utf-8": "utf-8", "us-ascii": "utf-8", "iso-8859-1": "iso-8859-1"}
 
-_PAYLOAD = {"type": "object", "minProperties": 1}
+_ONE = {"$ref": "#/components/schemas/VendorPayload"}
+_SEVERAL: dict[str, Any] = {"type": "array", "items": _ONE, "minItems": 1, "maxItems": MOST_ITEMS}
 _BODY: dict[str, Any] = {
     "required": True,
-    "description": "The payload as the vendor sends it; or an array of up to 100.",
+    "description": "The payload as the vendor sends it, or an array of several.",
     "content": {
         "application/json": {
-            "schema": {"oneOf": [_PAYLOAD, {"type": "array", "items": _PAYLOAD, "minItems": 1, "maxItems": 100}]},
-            "example": {
-                "alayacare_visit_id": 1000,
-                "status": "missed",
-                "start_at": "2026-03-02T08:00:00Z",
-                "end_at": "2026-03-02T08:30:00Z",
-            },
+            "schema": {"oneOf": [_ONE, _SEVERAL]},
+            "examples": {"VendorPayload": {"$ref": "#/components/examples/VendorPayload"}},
         },
         "application/hl7-v2": {"schema": {"type": "string", "description": "An HL7 v2 message."}},
     },
 }
-_SENDING = ("malformed-json", "malformed-request", "unsupported-media-type", "body-too-large")
-_PROBLEMS = (*_SENDING, "not-found", "payload-not-understood")
+_PROBLEMS = ("not-found",)
 _TEXT = {"minLength": 1, "maxLength": LONGEST}
 
 Name = Annotated[str, Path(description="The adapter's name.")]
@@ -76,6 +72,7 @@ def list_adapters(look: Annotated[Look, Depends(looking(WRITE))]) -> Response:
             WRITE,
             EventTaken,
             status=202,
+            body=VendorPayload,
             problems=[*_PROBLEMS, "source-event-conflict"],
             also={207: {"model": EventBatchAnswer, "description": "Of several events: each one's own answer."}},
         )
@@ -89,7 +86,7 @@ async def post_payload(request: Request, name: Name, source: Source = None, serv
     visit = await door_of(request).enter(request, WRITE)
     adapter, document, options = await _read(visit, name, source, service_id)
     incoming = _incoming(adapter, document, options)
-    route, said = f"POST /v1/adapters/{name}", [document, _said(options)]
+    route, said = f"POST /v1/adapters/{name}", [document, said_of(options)]
     if isinstance(document, list) or len(incoming) > 1:
         answers = await receive_all(visit, incoming, route, said)
         replayed = any(isinstance(one, Answer) and one.replayed for one in answers)
@@ -101,7 +98,7 @@ async def post_payload(request: Request, name: Name, source: Source = None, serv
     return answered(await receive(visit, only, route, said))
 
 
-@router.post("/{name}/preview", **_takes_payloads(told(WRITE, Preview, problems=_PROBLEMS)))
+@router.post("/{name}/preview", **_takes_payloads(told(WRITE, Preview, body=VendorPayload, problems=_PROBLEMS)))
 async def preview_payload(request: Request, name: Name, source: Source = None, service_id: Service = None) -> Response:
     """Tell what a payload would become, and why; nothing of it is stored."""
     visit = await door_of(request).enter(request, WRITE)
@@ -144,26 +141,10 @@ def _incoming(adapter: Adapter, document: object, options: Options) -> list[Inco
     found: list[Incoming | Refused] = []
     for payload in each_payload(adapter, document):
         try:
-            found += [_of_part(adapter, part, options) for part in apply(adapter, payload, options)]
+            found += [of_part(adapter, part, options) for part in apply(adapter, payload, options)]
         except Refused as refusal:
             found.append(refusal)
     return found
-
-
-def _of_part(adapter: Adapter, part: Part, options: Options) -> Incoming:
-    return Incoming(
-        part.raw,
-        f"adapter/{adapter.name}",
-        part.sent,
-        part.mapping,
-        part.ignored_fields,
-        options=_said(options),
-        set_aside=part.set_aside,
-    )
-
-
-def _said(options: Options) -> dict[str, Any]:
-    return without_absent({"source": options.source, "service_id": options.service_id})
 
 
 def _item(sent: Incoming | Refused, answer: Answer | Refused) -> dict[str, Any]:

@@ -153,8 +153,6 @@ _DETAILS = {
     "uri-too-long": "Use a request target of at most 8192 bytes.",
     "unsupported-media-type": "Send JSON in UTF-8 as `Content-Type: application/json`.",
     "validation": "Correct the fields that `errors` names.",
-    "payload-not-understood": "Send the payload as the vendor does, or have the mapping mended: `errors` names what is "
-    "missing.",
     "idempotency-key-reused": "This Idempotency-Key came with another request: use a new key for a new request.",
     "headers-too-large": "Send at most 32768 bytes of headers.",
     "rate-limited": "This key has asked too often: wait as Retry-After says, then go on more slowly.",
@@ -165,9 +163,6 @@ _FAULTS = {
     "validation": [
         Fault("/contributing_factors", "missing", "Give this field: the request is not complete without it."),
         Fault("/occurred_at", "not-a-moment", "Give an instant with its offset, or a date."),
-    ],
-    "payload-not-understood": [
-        Fault("/start_at", "missing", "scheduled_start: Give this field: nothing can be made of the event without it.")
     ],
 }
 _GATES = {

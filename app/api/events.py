@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.api import problems
-from app.api.door import BATCH_LIMIT, BODY_LIMIT, BodyTooLarge, answered, door_of, shown
-from app.api.receiving import MOST_EVENTS, receive, receive_all
+from app.api.door import BATCH_LIMIT, BODY_LIMIT, BodyTooLarge, Visit, answered, door_of, shown
+from app.api.receiving import MOST_EVENTS, of_event, receive, receive_all
 from app.api.routes import told
 from app.api.schemas.answers import EventBatchAnswer, EventTaken
 from app.api.schemas.events import EventSent
@@ -20,7 +20,6 @@ from app.operations.taking import Incoming, envelope_of
 router = APIRouter(prefix="/v1", tags=["intake"])
 WRITE = "near-misses:write"
 ROUTE = "POST /v1/events"
-VIA = "events"
 
 JSON = "application/json"
 STRUCTURED = "application/cloudevents+json"
@@ -48,23 +47,24 @@ async def post_events(request: Request) -> Response:
     """Take in CloudEvents 1.0: structured, binary (`ce-*` headers, the data as body), or a batch of up to 100.
 
     The same source and id with the same content is a duplicate, for ever; a newer `time` for the same dose or visit
-    revises what an earlier event made. What is no near miss is kept as an intake record, with the reason.
+    revises what an earlier event made. What is no near miss is kept as an intake record, with the reason. A vendor's
+    own type is read by the adapter that knows it.
     """
     visit = await door_of(request).enter(request, WRITE)
     limit = BATCH_LIMIT if visit.media_type == BATCH else BODY_LIMIT
     document = await visit.document(limit, (JSON, STRUCTURED, BATCH))
     if visit.media_type == BATCH:
         events = _several(document)
-        answers = await receive_all(visit, [_each(one) for one in events], ROUTE, document)
+        answers = await receive_all(visit, [_each(visit, one) for one in events], ROUTE, document)
         replayed = any(isinstance(one, Answer) and one.replayed for one in answers)
         headers = {"Idempotency-Replayed": "true"} if replayed else None
         items = [_item(one, answer) for one, answer in zip(events, answers, strict=True)]
         return shown({"items": items}, 207, headers)
     if visit.media_type == JSON and any(name.startswith("ce-") for name in request.headers):
         raw = binary(request.headers, document)
-        incoming = Incoming(raw, VIA, envelope_of(raw))
+        incoming = of_event(visit, raw, envelope_of(raw))
     else:
-        incoming = Incoming(structured(document), VIA, document)
+        incoming = of_event(visit, structured(document), document)
     return answered(await receive(visit, incoming, ROUTE, incoming.sent))
 
 
@@ -77,9 +77,9 @@ def _several(document: object) -> list[Any]:
     return events
 
 
-def _each(document: object) -> Incoming | Refused:
+def _each(visit: Visit, document: object) -> Incoming | Refused:
     try:
-        return Incoming(structured(document), VIA, document)
+        return of_event(visit, structured(document), document)
     except Refused as refusal:
         return refusal
 

@@ -17,6 +17,7 @@ from app.database import migrate
 from app.operations.audit import last_audit
 from app.operations.follow import lagging
 from app.operations.house import House
+from app.operations.owed import lag
 from app.operations.tick import oldest_due
 
 router = APIRouter(tags=["health"])
@@ -56,6 +57,8 @@ def metrics(request: Request) -> Response:
         ("forewarn_batches_total", "Transactions the writer committed.", counts.batches),
         ("forewarn_largest_batch", "Most commands in one transaction.", counts.largest_batch),
         ("forewarn_writer_queue_depth", "Commands waiting for the writer.", house.writer.depth),
+        ("forewarn_delivery_attempts_total", "Messages that this process has tried to send.", house.sent.attempts),
+        ("forewarn_delivery_failures_total", "Of them, those that nobody took.", house.sent.failed),
         ("forewarn_writer_up", "1 while the writer works.", int(house.writer.alive)),
     ):
         Gauge(name, meaning, registry=registry).set(value)
@@ -64,6 +67,7 @@ def metrics(request: Request) -> Response:
             behind = max((lag for _, _, lag in lagging(connection)), default=0)
             overdue = oldest_due(connection, house.clock())
             audited = last_audit(connection, system_clock())
+            owed = lag(connection, house.clock())
         Gauge("forewarn_follower_lag_events", "Events the slowest follower is behind.", registry=registry).set(behind)
         Gauge("forewarn_oldest_due_timer_seconds", "Age of the oldest due timer.", registry=registry).set(overdue)
         Gauge(
@@ -72,6 +76,13 @@ def metrics(request: Request) -> Response:
         Gauge("forewarn_audit_findings", "What the last audit found wrong, up to 100.", registry=registry).set(
             audited["findings"]
         )
+        for name, meaning, value in (
+            ("forewarn_deliveries_pending", "Messages owed to endpoints and not taken yet.", owed["pending"]),
+            ("forewarn_deliveries_failing", "Of them, those that have failed and are tried again.", owed["failing"]),
+            ("forewarn_deliveries_held", "Messages that wait for their endpoint to be enabled.", owed["held"]),
+            ("forewarn_oldest_due_delivery_seconds", "Age of the oldest message due.", owed["oldest_due_seconds"]),
+        ):
+            Gauge(name, meaning, registry=registry).set(value)
         up = 1
     except SQLAlchemyError:
         up = 0
@@ -89,5 +100,6 @@ def _database(house: House) -> dict[str, Any]:
             "queue_depth": house.writer.depth,
             "follower_lag": max((lag for _, _, lag in lagging(connection)), default=0),
             "oldest_due_timer_seconds": oldest_due(connection, house.clock()),
+            "deliveries": lag(connection, house.clock()),
             "audit": last_audit(connection, system_clock()),
         }

@@ -7,9 +7,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from app.intake.fhir_administration import ADMINISTRATION
-from app.intake.fhir_adverse_event import ADVERSE_EVENT
-
 PREFIX = "/v1/fhir/"
 MEDIA_TYPE = "application/fhir+json"
 PROBLEM = "urn:forewarn:problem"
@@ -58,13 +55,12 @@ def speaks_fhir(path: str) -> bool:
     return path.startswith(PREFIX)
 
 
-def outcome_of(problem: Mapping[str, Any], path: str) -> dict[str, Any]:
+def outcome_of(problem: Mapping[str, Any]) -> dict[str, Any]:
     """A problem as an OperationOutcome: one issue, or one for each fault."""
     code = problem["type"].rpartition(":")[2]
     faults = problem.get("errors", ())
     if not faults:
         return outcome([issue(_TYPES.get(code, "business-rule"), problem["detail"], PROBLEM, code, problem["title"])])
-    kind = next((one for one in (ADVERSE_EVENT, ADMINISTRATION) if path.startswith(PREFIX + one)), None)
     return outcome(
         issue(
             _FAULTS.get(one["code"], "value"),
@@ -72,7 +68,7 @@ def outcome_of(problem: Mapping[str, Any], path: str) -> dict[str, Any]:
             FAULT,
             one["code"],
             problem["title"],
-            expression=expression(kind, one["pointer"]),
+            expression=expression(one["pointer"]),
         )
         for one in faults
     )
@@ -102,8 +98,11 @@ def issue(
     return told if expression is None else {**told, "expression": [expression]}
 
 
-def expression(kind: str | None, pointer: str) -> str | None:
-    """The FHIRPath of a JSON pointer into the resource; None for what lies in no resource."""
-    if kind is None or pointer.startswith(("/query", "/path")):
+def expression(pointer: str) -> str | None:
+    """The FHIRPath of a JSON pointer, from the resource on; None for all of it, and for what lies in no resource.
+
+    The type of the resource, which may stand before it, was sent: nothing that was sent is repeated.
+    """
+    if not pointer or pointer.startswith(("/query", "/path")):
         return None
-    return kind + _INDEX.sub(r"[\1]", pointer).replace("/", ".")
+    return _INDEX.sub(r"[\1]", pointer).replace("/", ".").removeprefix(".")

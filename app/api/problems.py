@@ -68,7 +68,6 @@ PROBLEM_TYPES = {
     "uri-too-long": ProblemType(414, "The request target is too long"),
     "unsupported-media-type": ProblemType(415, "The media type is not supported"),
     "validation": ProblemType(422, "The request is not valid"),
-    "payload-not-understood": ProblemType(422, "The mapping does not understand the payload"),
     "idempotency-key-reused": ProblemType(422, "The idempotency key was used for another request"),
     "headers-too-large": ProblemType(431, "The headers are too large"),
     "rate-limited": ProblemType(429, "Too many requests", RETRY_SOON),
@@ -141,7 +140,7 @@ def answer(told: dict[str, object], code: str, headers: Mapping[str, str] | None
     kind = PROBLEM_TYPES.get(code)
     fhir = outcomes.speaks_fhir(path)
     return Response(
-        json.dumps(outcomes.outcome_of(told, path) if fhir else told, ensure_ascii=False, separators=(",", ":")),
+        json.dumps(outcomes.outcome_of(told) if fhir else told, ensure_ascii=False, separators=(",", ":")),
         status_code=cast("int", told["status"]),
         headers={**dict(kind.headers if kind else ()), **(headers or {})},
         media_type=outcomes.MEDIA_TYPE if fhir else MEDIA_TYPE,

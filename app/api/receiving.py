@@ -9,15 +9,48 @@ from app.api.batches import REUSED, of_item, refuse_reused
 from app.api.door import Visit
 from app.api.schemas import IntakeSubmission, validate
 from app.domain.decider import Refused
+from app.domain.reading import without_absent
+from app.intake.adapters import Adapter, Options, Part, apply
+from app.intake.care import TYPES
+from app.intake.cloudevents import RawEvent
 from app.operations.job import Answer, Command, IdempotencyKeyReused
 from app.operations.taking import Incoming, job_of
 
 MOST_EVENTS = 100
+VIA_EVENTS = "events"
 
 
 def checked(document: object, now: datetime) -> dict[str, Any]:
     """The intake submission that a document is, without absent values; `Invalid` otherwise."""
     return validate(IntakeSubmission, document, now).model_dump(exclude_none=True)
+
+
+def of_event(visit: Visit, raw: RawEvent, sent: object) -> Incoming:
+    """A CloudEvent on its way in; one of a vendor's own type is read by the adapter that knows the type."""
+    if raw.type not in TYPES:
+        for adapter in visit.door.house.adapters.values():
+            if raw.type in adapter.cloud_types:
+                (part,) = apply(adapter, sent)
+                return of_part(adapter, part, Options())
+    return Incoming(raw, VIA_EVENTS, sent)
+
+
+def of_part(adapter: Adapter, part: Part, options: Options) -> Incoming:
+    """What an adapter made of a payload, on its way in."""
+    return Incoming(
+        part.raw,
+        f"adapter/{adapter.name}",
+        part.sent,
+        part.mapping,
+        part.ignored_fields,
+        options=said_of(options),
+        set_aside=part.set_aside,
+    )
+
+
+def said_of(options: Options) -> dict[str, Any]:
+    """What a request says besides its payload, as it is kept."""
+    return without_absent({"source": options.source, "service_id": options.service_id})
 
 
 async def receive(visit: Visit, incoming: Incoming, route: str, said: object) -> Answer:

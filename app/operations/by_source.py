@@ -68,7 +68,7 @@ def revision_of(record: Record, said: Source, source: Source, judged: Judged) ->
     """What follows for a record from `source`, which is a newer word than `said`, by which it was made or joined."""
     document, is_shared = judged.document, len(record.state.supporters) > 1
     if document is None:
-        if is_shared:
+        if is_shared or record.state.other_sources:  # Somebody else says so still.
             return Revision(record, source, taken_back=said)
         return Revision(record, source, withdrawn=f"{TAKEN_BACK}{judged.verdict.says}")
     theirs = _of_people(record)

@@ -7,8 +7,8 @@ is due is taken in the same transaction, and sending itself waits for nobody.
 """
 
 import threading
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -16,11 +16,12 @@ from typing import Any, cast
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, and_, bindparam, func, select
 from sqlalchemy.exc import DBAPIError
 
 from app.clock import monotonic, system_clock
-from app.database.tables import followers, ledgers, webhook_endpoints
+from app.database.tables import events, followers, ledgers, webhook_endpoints
+from app.domain.delivery import outcome
 from app.domain.moment import to_micros
 from app.operations import signing, unreached
 from app.operations.endpoints import Target, Targets
@@ -30,15 +31,16 @@ from app.operations.house import House
 from app.operations.job import Command, Unavailable
 from app.operations.messages import body_of
 from app.operations.outside import networks_of
-from app.operations.owed import PER_ENDPOINT, Live, Owed, due_ids, live_endpoints, release, take
-from app.operations.posting import OPEN_AT_MOST, Outside, Posted
+from app.operations.owed import Live, Owed, due_ids, live_endpoints, release, take
+from app.operations.posting import Outside, Posted
 from app.operations.postman import Letter, Postman
+from app.operations.rooms import Rooms
 from app.operations.superseding import is_called_for, supersede
 
 FOLLOWER = "deliveries"
 PATIENCE = 0.25
 """Seconds between looks when nothing wakes the sender."""
-PACE = 0.005
+PACE = 0.02
 """Seconds between two turns: what comes meanwhile is done together."""
 LOOKING_AFTER = 1.0
 """Seconds between two looks at what has been failing."""
@@ -66,8 +68,7 @@ class Deliverer:
         self._bodies: dict[tuple[str, int, str], bytes] = {}
         self._postman: Postman[Sending] = Postman(outside or (lambda: Outside(allowed)), self._take_back)
         self._back: deque[Tried] = deque()
-        self._open: dict[tuple[str, str], tuple[str, str]] = {}
-        """What is under way or not yet written down: a message, and its endpoint."""
+        self._rooms = Rooms()
         self._live: list[Live] = []
         self._followed_up: set[str] = set()
         self._next_look = 0.0
@@ -76,8 +77,11 @@ class Deliverer:
         self._thread = threading.Thread(target=self._run, name="deliverer", daemon=True)
         self._leave: Callable[[], None] = lambda: None
 
-    def start(self) -> None:
-        """Send in a thread of its own, woken by every commit."""
+    def start(self, *, alone: bool = False) -> None:
+        """Send in a thread of its own, woken by every commit. `alone`: what is on lease was taken by one that died."""
+        if alone:
+            with self._house.database.write() as connection:
+                release(connection)
         self._postman.start()
         self._leave = self._house.bell.listen(self._wake.set)
         self._thread.start()
@@ -102,7 +106,8 @@ class Deliverer:
         is_behind = self._follow(behind)
         now, real_now = house.clock(), system_clock()
         with house.database.read() as connection:
-            ids = due_ids(connection, self._rooms(), now, real_now, OPEN_AT_MOST - len(self._open))
+            rooms = self._rooms.of([one.key for one in self._live], monotonic())
+            ids = due_ids(connection, rooms, now, real_now, self._rooms.left)
         recorded, taken = self._exchange(ids, now, real_now)
         self._send(taken, now, real_now)
         self._follow_up(recorded)
@@ -141,11 +146,6 @@ class Deliverer:
             is_left = is_left or come_to < end
         return is_left
 
-    def _rooms(self) -> dict[tuple[str, str], int]:
-        """How many more messages each endpoint may have open."""
-        taken = Counter(self._open.values())
-        return {one.key: PER_ENDPOINT - taken[one.key] for one in self._live}
-
     def _exchange(
         self, ids: Sequence[tuple[str, str]], now: datetime, real_now: datetime
     ) -> tuple[list[Recorded], list[Owed]]:
@@ -161,9 +161,9 @@ class Deliverer:
             self._back.extendleft(reversed(tried))  # Nobody else knows it.
             raise
         for one in tried:
-            self._open.pop((one.owed.organisation, one.owed.delivery_id), None)
+            self._rooms.end(one.owed, taken=outcome(one.posted.status_code) == "delivered")
         for one in taken:
-            self._open[one.organisation, one.delivery_id] = (one.organisation, one.endpoint_id)
+            self._rooms.begin(one, monotonic())
         self._house.sent.attempts += len(recorded)
         self._house.sent.failed += sum(one.outcome != "delivered" for one in recorded)
         return recorded, taken
@@ -177,9 +177,10 @@ class Deliverer:
         targets: dict[str, Target] = {}
         try:
             with self._house.database.read() as connection:
+                versions = _versions(connection, taken)
                 for owed in taken:
                     try:
-                        letters.append(self._letter(connection, owed, targets, now, real_now))
+                        letters.append(self._letter(connection, owed, targets, versions, now, real_now))
                     except DBAPIError:
                         raise
                     except Exception:  # Its own fault: the others go.
@@ -187,15 +188,22 @@ class Deliverer:
                         self._back.append(Tried(owed, now, 0.0, Posted(error=NOT_MADE)))
         except DBAPIError:
             for owed in taken:  # Their leases run out, and they are taken again.
-                self._open.pop((owed.organisation, owed.delivery_id), None)
+                self._rooms.end(owed)
             raise
         self._postman.send(letters)
 
     def _letter(
-        self, connection: Connection, owed: Owed, targets: dict[str, Target], now: datetime, real_now: datetime
+        self,
+        connection: Connection,
+        owed: Owed,
+        targets: dict[str, Target],
+        versions: Mapping[tuple[str, str], int],
+        now: datetime,
+        real_now: datetime,
     ) -> Letter[Sending]:
         if owed.endpoint_id not in targets:
-            targets[owed.endpoint_id] = self._targets.at(connection, owed.organisation, owed.endpoint_id)
+            version = versions.get((owed.organisation, f"endpoint/{owed.endpoint_id}"))
+            targets[owed.endpoint_id] = self._targets.at(connection, owed.organisation, owed.endpoint_id, version)
         target, body = targets[owed.endpoint_id], self._body(connection, owed)
         headers = {
             "content-type": "application/json",
@@ -277,6 +285,24 @@ def _behind(connection: Connection) -> list[tuple[str, int]]:
         .order_by(ledgers.c.organisation)
     )
     return [(one[0], one[1]) for one in connection.execute(chosen)]
+
+
+def _versions(connection: Connection, taken: Sequence[Owed]) -> dict[tuple[str, str], int]:
+    """How the streams of their endpoints stand: by organisation and stream."""
+    organisations = sorted({one.organisation for one in taken})
+    streams = sorted({f"endpoint/{one.endpoint_id}" for one in taken})
+    found = connection.execute(_VERSIONS, {"organisations": organisations, "streams": streams})
+    return {(one[0], one[1]): one[2] for one in found}
+
+
+_VERSIONS = (
+    select(events.c.organisation, events.c.stream, func.max(events.c.version))
+    .where(
+        events.c.organisation.in_(bindparam("organisations", expanding=True)),
+        events.c.stream.in_(bindparam("streams", expanding=True)),
+    )
+    .group_by(events.c.organisation, events.c.stream)
+)
 
 
 def _valid(secrets: signing.Secrets, now: datetime) -> signing.Secrets:

@@ -258,9 +258,10 @@ class Targets:
         self._vault = vault
         self._known: dict[tuple[str, str], tuple[int, Target]] = {}
 
-    def at(self, connection: Connection, organisation: str, endpoint_id: str) -> Target:
-        """The endpoint as it stands now."""
-        version = version_of(connection, organisation, f"endpoint/{endpoint_id}")
+    def at(self, connection: Connection, organisation: str, endpoint_id: str, version: int | None = None) -> Target:
+        """The endpoint as it stands now; `version` of its stream, if it is known already."""
+        if version is None:
+            version = version_of(connection, organisation, f"endpoint/{endpoint_id}")
         known = self._known.get((organisation, endpoint_id))
         if known is None or known[0] != version:
             known = (version, target_of(connection, self._vault, organisation, endpoint_id))

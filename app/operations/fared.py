@@ -13,7 +13,7 @@ from sqlalchemy import Connection, and_, bindparam, insert, select, update
 from app.database.tables import deliveries, delivery_attempts
 from app.domain.delivery import STANDARD, Health, Outcome, Tries, health, next_attempt, outcome
 from app.domain.moment import from_micros, to_micros
-from app.operations.owed import COLUMNS, Owed, among
+from app.operations.owed import AMONG, COLUMNS, Owed, which
 from app.operations.posting import Posted
 
 row = deliveries.c
@@ -46,16 +46,10 @@ def record(connection: Connection, holder: str, tried: Sequence[Tried], now: dat
     if not tried:
         return []
     results = {(one.owed.organisation, one.owed.delivery_id): one for one in tried}
-    chosen = (
-        select(*COLUMNS, row.status)
-        .where(among(list(results)), row.holder == holder)
-        .order_by(row.organisation, row.delivery_id)
-        .with_for_update()
-    )
     recorded: list[Recorded] = []
     changes: list[dict[str, Any]] = []
     attempts: list[dict[str, Any]] = []
-    for *columns, status in connection.execute(chosen):
+    for *columns, status in connection.execute(_MINE, {**which(results), "mine": holder}):
         owed = Owed._make(columns)
         one = results[owed.organisation, owed.delivery_id]
         fared, change = _after(owed, status, one, now)
@@ -127,6 +121,12 @@ def _place(owed: Owed) -> dict[str, Any]:
     }
 
 
+_MINE = (
+    select(*COLUMNS, row.status)
+    .where(AMONG, row.holder == bindparam("mine"))
+    .order_by(row.organisation, row.delivery_id)
+    .with_for_update()
+)
 _ITS = and_(row.organisation == bindparam("its_organisation"), row.delivery_id == bindparam("its_id"))
 _CHANGE = (
     update(deliveries)

@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
-from typing import Any, cast
+from typing import Any
 
 import httpcore2
 
@@ -91,7 +91,6 @@ class Guarded(httpcore2.AsyncNetworkBackend):
         self._scheme = scheme
         self._allowed = allowed
         self._lookups = lookups
-        self._network = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -112,16 +111,17 @@ class Guarded(httpcore2.AsyncNetworkBackend):
             raise NameNotResolved from None
         judge_answer(where, addresses, self._allowed)
         tried = addresses[:_TRIED_ADDRESSES]
+        failed: tuple[type[Exception], Exception] = (httpcore2.ConnectError, NameNotResolved())
         for left, address in zip(range(len(tried), 0, -1), tried, strict=True):
             try:
                 its_share = max(0.01, (until - loop.time()) / left)
-                stream = await self._network.connect_tcp(str(address), port, its_share, local_address, socket_options)
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                if left == 1:
-                    raise
-            else:
-                return Bounded(stream)
-        raise NameNotResolved
+                async with asyncio.timeout(its_share):
+                    return Bounded(*await asyncio.open_connection(str(address), port))
+            except TimeoutError as error:
+                failed = httpcore2.ConnectTimeout, error
+            except OSError as error:
+                failed = httpcore2.ConnectError, error
+        raise failed[0] from failed[1]
 
     async def connect_unix_socket(
         self, path: str, timeout: float | None = None, socket_options: Iterable[Any] | None = None
@@ -141,34 +141,52 @@ class Guarded(httpcore2.AsyncNetworkBackend):
 
 
 class Bounded(httpcore2.AsyncNetworkStream):
-    """A connection of which only so much is read for each request."""
+    """A connection of which only so much is read for each request. It needs no timeouts: one deadline stands around
+    everything.
+    """
 
-    def __init__(self, stream: httpcore2.AsyncNetworkStream) -> None:
-        self._stream = stream
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
         self._left = HEAD_AT_MOST
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         if self._left <= 0:
             raise TooMuch
-        data = await self._stream.read(min(max_bytes, self._left), timeout)
+        try:
+            data = await self._reader.read(min(max_bytes, self._left))
+        except OSError as error:
+            raise httpcore2.ReadError from error
         self._left -= len(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._left = HEAD_AT_MOST
-        await self._stream.write(buffer, timeout)
+        try:
+            self._writer.write(buffer)
+            await self._writer.drain()
+        except OSError as error:
+            raise httpcore2.WriteError from error
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        self._writer.transport.abort()  # What it still has to say is of no interest.
 
     async def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.AsyncNetworkStream:
         try:
-            return Bounded(await self._stream.start_tls(ssl_context, server_hostname, timeout))
-        except BaseException:  # Also when the deadline has come: nobody else knows the connection yet.
-            await self._stream.aclose()
+            await self._writer.start_tls(
+                ssl_context, server_hostname=server_hostname, ssl_handshake_timeout=timeout or CONNECTING
+            )
+        except OSError as error:
+            await self.aclose()
+            raise httpcore2.ConnectError from error
+        except BaseException:  # The deadline has come; nobody else knows the connection yet.
+            await self.aclose()
             raise
+        return self
 
     def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        if info == "is_readable":  # While nothing is asked: the other side has closed, or says what it should not.
+            return self._reader.at_eof() or self._writer.is_closing()
+        return self._writer.get_extra_info(info)

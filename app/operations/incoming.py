@@ -20,6 +20,7 @@ from app.domain.rule import OWN_SOURCE
 from app.events.canonical import canonical
 from app.intake.care import read
 from app.intake.cloudevents import RawEvent
+from app.intake.unknown_codes import put_aside
 from app.operations.configuration import Configuration
 
 Check = Callable[[object, datetime], dict[str, Any]]
@@ -87,13 +88,16 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What an item is by the rules of today. `document`: the intake submission of a near miss or of harm."""
+    """What an item is by the rules of today. `document`: the intake submission of a near miss or of harm; `unmapped`:
+    the codes of it that the organisation's taxonomy does not know.
+    """
 
     outcome: Outcome
     reason: str
     verdict: Verdict
     document: dict[str, Any] | None = None
     faults: tuple[Fault, ...] = ()
+    unmapped: tuple[Unmapped, ...] = ()
 
 
 def read_item(incoming: Incoming, now: datetime, check: Check) -> Item:
@@ -102,19 +106,32 @@ def read_item(incoming: Incoming, now: datetime, check: Check) -> Item:
     if raw.source == OWN_SOURCE:
         raise Invalid(Fault("/source", "reserved", "Name your own system: this is what the service calls itself."))
     what, ignored_fields, unmapped = _understood(incoming)
-    submission = None
+    submission, put_away = None, ()
     if isinstance(what, Reported):
-        try:
-            submission = check(_named(raw, what.document), now)
-        except Invalid as invalid:
-            raise Invalid(*_in_data(invalid.faults)) from invalid
+        submission, put_away = _checked(_named(raw, what.document), now, check)
     return Item(
         incoming,
         what,
         tuple(dict.fromkeys([*incoming.ignored_fields, *ignored_fields])),
-        tuple(dict.fromkeys(Unmapped(*one) for one in (*incoming.unmapped, *unmapped))),
+        tuple(dict.fromkeys(Unmapped(*one) for one in (*incoming.unmapped, *unmapped, *put_away))),
         submission,
     )
+
+
+def _checked(
+    document: dict[str, Any], now: datetime, check: Check
+) -> tuple[dict[str, Any], tuple[tuple[str, str], ...]]:
+    """What the source itself calls a near miss, as a valid submission, and the codes that it had to lose for that."""
+    try:
+        return check(document, now), ()
+    except Invalid as invalid:
+        found = put_aside(document, invalid.faults)
+        if found is None:
+            raise Invalid(*_in_data(invalid.faults)) from invalid
+    try:
+        return check(found[0], now), found[1]
+    except Invalid as invalid:
+        raise Invalid(*_in_data(invalid.faults)) from invalid
 
 
 def _understood(
@@ -133,13 +150,23 @@ def judge_item(settled: Configuration, item: Item, now: datetime, check: Check) 
     verdict = recognise(settled.recognition, item.what)
     if verdict.submission is None:
         return Judged(_none(item.what, verdict), verdict.reason, verdict)
-    document, faults = _submission(settled, item.raw, verdict.submission, now, check)
+    # What the source itself calls a near miss was checked when it was read.
+    said = verdict.submission if item.submission is None else item.submission
+    document, faults = _submission(settled, item.raw, said, now, check)
+    put_away: tuple[tuple[str, str], ...] = ()
     if faults and isinstance(item.what, Reported | Incident):
-        raise Invalid(*_in_data(faults))
+        # Once more for the words that belong to an incident type, when that was not known.
+        for _ in range(2):
+            found = put_aside(document, faults) if faults else None
+            if found is not None:
+                put_away = (*put_away, *found[1])
+                document, faults = _submission(settled, item.raw, found[0], now, check)
+        if faults:
+            raise Invalid(*_in_data(faults))
     if faults:
         return Judged(Outcome.NOT_UNDERSTOOD, NOT_VALID, verdict, None, faults)
     outcome = Outcome.HARM_INCIDENT if isinstance(item.what, Incident) else Outcome.RECOGNISED
-    return Judged(outcome, verdict.reason, verdict, document)
+    return Judged(outcome, verdict.reason, verdict, document, (), tuple(Unmapped(*one) for one in put_away))
 
 
 def _none(what: Occurrence, verdict: Verdict) -> Outcome:

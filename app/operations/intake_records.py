@@ -110,14 +110,13 @@ class Replay:
     def run(self, desk: Desk, cause: Cause) -> None:
         """Take the record for what it is by today's mapping and rules; what has had its effect stays as it is."""
         known, version = desk.fold(f"intake/{self.intake_id}", intake.UNRECEIVED, intake.evolve)
-        before = desk.head.position
         if known.finding is None:
             raise NotFound(NO_SUCH_RECORD)
+        self.is_changed = False
         if known.finding.outcome in intake.REPLAYABLE:
             item = read_item(self._read_again(desk, known), desk.now, self.check)
-            near_miss_id = near_miss_id_of(self.command_id)
-            Taking(desk, cause, item, self.check, self.intake_id, near_miss_id).take_again(known, version)
-        self.is_changed = desk.head.position > before
+            taking = Taking(desk, cause, item, self.check, self.intake_id, near_miss_id_of(self.command_id))
+            self.is_changed = taking.take_again(known, version)
 
     def show(self, reader: Reader, intake_id: str) -> Mapping[str, Any]:
         """The record, and whether reading it again changed anything."""

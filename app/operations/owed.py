@@ -6,7 +6,7 @@ message at the same time; it runs in real time, and what a worker that died had 
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,8 +28,6 @@ from app.database.tables import deliveries, webhook_endpoints
 from app.domain.moment import to_micros
 
 LEASE = timedelta(seconds=30)
-PER_ENDPOINT = 8
-"""Messages that one endpoint may have open, so that one that hangs keeps nobody else waiting."""
 _TOGETHER = 16
 """Endpoints that are looked at in one statement."""
 
@@ -112,25 +110,21 @@ def take(
     """Take those on lease that still are due and that nobody else holds."""
     if not ids:
         return []
-    chosen = (
-        select(*COLUMNS)
-        .where(among(ids), _is_due(to_micros(now), to_micros(real_now)))
-        .order_by(row.organisation, row.delivery_id)
-        .with_for_update(skip_locked=True)
-    )
-    taken = [Owed._make(one) for one in connection.execute(chosen)]
+    said = {"now": to_micros(now), "real_now": to_micros(real_now)}
+    taken = [Owed._make(one) for one in connection.execute(_STILL_DUE, {**which(ids), **said})]
     if taken:
         until = to_micros(real_now + LEASE)
-        mine = among([(one.organisation, one.delivery_id) for one in taken])
-        connection.execute(update(deliveries).where(mine).values(holder=holder, leased_until=until))
+        mine = which([(one.organisation, one.delivery_id) for one in taken])
+        connection.execute(_LEASE, {**mine, "holder_now": holder, "until": until})
     order = {one: index for index, one in enumerate(ids)}
     return sorted(taken, key=lambda one: order[one.organisation, one.delivery_id])
 
 
-def release(connection: Connection, holder: str) -> None:
-    """Hand everything back that a worker holds: it stops."""
-    mine = update(deliveries).where(row.holder == holder, row.status == "pending")
-    connection.execute(mine.values(holder=None, leased_until=None))
+def release(connection: Connection, holder: str | None = None) -> None:
+    """Hand everything back that a worker holds, or any worker: it stops, or they are no more."""
+    held = row.holder.is_not(None) if holder is None else row.holder == holder
+    free = update(deliveries).where(row.status == "pending", held)
+    connection.execute(free.values(holder=None, leased_until=None))
 
 
 def lag(connection: Connection, now: datetime) -> dict[str, float]:
@@ -150,9 +144,17 @@ def lag(connection: Connection, now: datetime) -> dict[str, float]:
 # Statements
 
 
-def among(ids: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
-    organisations = sorted({organisation for organisation, _ in ids})
-    return and_(row.organisation.in_(organisations), row.delivery_id.in_(sorted(one for _, one in ids)))
+AMONG = and_(
+    row.organisation.in_(bindparam("organisations", expanding=True)),
+    row.delivery_id.in_(bindparam("ids", expanding=True)),
+)
+"""Messages that `which` names."""
+
+
+def which(ids: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The parameters of `AMONG`, by organisation and id."""
+    named = list(ids)
+    return {"organisations": sorted({one[0] for one in named}), "ids": sorted(one[1] for one in named)}
 
 
 def is_free(real_now: Any) -> ColumnElement[bool]:
@@ -179,3 +181,10 @@ def _due_of(index: int) -> Select[Any]:
 
 
 _DUE = union_all(*(_due_of(index) for index in range(_TOGETHER)))
+_STILL_DUE = (
+    select(*COLUMNS)
+    .where(AMONG, _is_due(bindparam("now"), bindparam("real_now")))
+    .order_by(row.organisation, row.delivery_id)
+    .with_for_update(skip_locked=True)
+)
+_LEASE = update(deliveries).where(AMONG).values(holder=bindparam("holder_now"), leased_until=bindparam("until"))

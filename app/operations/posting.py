@@ -7,8 +7,8 @@ it answers hardly more is read than is kept.
 
 import asyncio
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -18,7 +18,8 @@ from app.operations.guarded import CONNECTING, Guarded, Lookups, NameNotResolved
 from app.operations.outside import Networks, NotAllowed, Where, where_of
 
 DEADLINE = 15.0
-OPEN_AT_MOST = 64
+CONNECTIONS = 16
+"""Of one URL: endpoints share none, for whose connection it is says who speaks."""
 KEPT = 1024
 """Bytes of an answer's body that are read and kept."""
 _IDLE = 4.0
@@ -50,58 +51,95 @@ class Outside:
         self._deadline = deadline
         self._lookups = Lookups(resolver)
         self._tls = tls
-        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
+        self._lines: dict[str, _Line] = {}
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Posted:
         """POST once; whatever goes wrong is in what is returned."""
         try:
-            where = where_of(url, self._allowed)
-            async with asyncio.timeout(self._deadline):
-                return await self._post(where, headers, body)
+            line = self._line(url)
+            async with line.busy(), asyncio.timeout(self._deadline):
+                return await _post(line, headers, body)
         except Exception as error:  # noqa: BLE001 - A stranger may do anything, and it is told below.
             return Posted(error=_told(error))
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for pool in self._pools.values():
-            await pool.aclose()
+        for line in self._lines.values():
+            await line.pool.aclose()
 
-    async def _post(self, where: Where, headers: Mapping[str, str], body: bytes) -> Posted:
-        request = httpcore2.Request(
-            "POST",
-            httpcore2.URL(scheme=where.scheme, host=where.host, port=where.port, target=where.target),
-            headers={"host": where.authority, **headers, "content-length": str(len(body))},
-            content=body,
-            extensions={"timeout": {"connect": CONNECTING}},
-        )
-        answer = await self._pool(where.scheme).handle_async_request(request)
-        try:
-            kept = bytearray()
-            async with aclosing(_chunks(answer)) as chunks:
-                async for chunk in chunks:
-                    kept += chunk
-                    if len(kept) >= KEPT:
-                        break
-        finally:
-            await answer.aclose()
-        retry_after = next((value for name, value in answer.headers if name.lower() == b"retry-after"), None)
-        return Posted(
-            answer.status,
-            _judged(answer.status),
-            _readable(bytes(kept[:KEPT])),
-            None if retry_after is None else retry_after.decode("latin-1"),
-        )
-
-    def _pool(self, scheme: str) -> httpcore2.AsyncConnectionPool:
-        if scheme not in self._pools:
-            self._pools[scheme] = httpcore2.AsyncConnectionPool(
+    def _line(self, url: str) -> "_Line":
+        line = self._lines.get(url)
+        if line is None:
+            where = where_of(url, self._allowed)
+            if where.scheme == "https" and self._tls is None:
+                self._tls = httpcore2.default_ssl_context()
+            pool = httpcore2.AsyncConnectionPool(
                 ssl_context=self._tls,
-                max_connections=OPEN_AT_MOST,
-                max_keepalive_connections=OPEN_AT_MOST,
+                max_connections=CONNECTIONS,
                 keepalive_expiry=_IDLE,
-                network_backend=Guarded(scheme, self._allowed, self._lookups),
+                network_backend=Guarded(where.scheme, self._allowed, self._lookups),
             )
-        return self._pools[scheme]
+            line = self._lines[url] = _Line(where, pool, lambda: self._forget(url))
+        return line
+
+    def _forget(self, url: str) -> None:
+        task = asyncio.ensure_future(self._lines.pop(url).pool.aclose())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+
+@dataclass(slots=True)
+class _Line:
+    """A URL that was judged, and the connections to it; closed once it has been idle."""
+
+    where: Where
+    pool: httpcore2.AsyncConnectionPool
+    close: Callable[[], None]
+    _open: int = 0
+    _closing: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def busy(self) -> AsyncGenerator[None]:
+        """While something is under way it stays."""
+        self._open += 1
+        if self._closing is not None:
+            self._closing.cancel()
+            self._closing = None
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._closing = asyncio.get_running_loop().call_later(_IDLE, self.close)
+
+
+async def _post(line: _Line, headers: Mapping[str, str], body: bytes) -> Posted:
+    where = line.where
+    request = httpcore2.Request(
+        "POST",
+        httpcore2.URL(scheme=where.scheme, host=where.host, port=where.port, target=where.target),
+        headers={"host": where.authority, **headers, "content-length": str(len(body))},
+        content=body,
+        extensions={"timeout": {"connect": CONNECTING}},
+    )
+    answer = await line.pool.handle_async_request(request)
+    try:
+        kept = bytearray()
+        async with aclosing(_chunks(answer)) as chunks:
+            async for chunk in chunks:
+                kept += chunk
+                if len(kept) >= KEPT:
+                    break
+    finally:
+        await answer.aclose()
+    retry_after = next((value for name, value in answer.headers if name.lower() == b"retry-after"), None)
+    return Posted(
+        answer.status,
+        _judged(answer.status),
+        _readable(bytes(kept[:KEPT])),
+        None if retry_after is None else retry_after.decode("latin-1"),
+    )
 
 
 def _chunks(answer: httpcore2.Response) -> AsyncGenerator[bytes]:

@@ -13,6 +13,11 @@ from typing import Generic, TypeVar
 from app.clock import monotonic
 from app.operations.posting import Outside, Posted
 
+try:
+    from uvloop import new_event_loop
+except ImportError:  # Not on Windows.
+    from asyncio import new_event_loop
+
 Key = TypeVar("Key")
 
 
@@ -39,7 +44,7 @@ class Postman(Generic[Key]):
 
     def start(self) -> None:
         """Begin to work."""
-        self._loop = asyncio.new_event_loop()
+        self._loop = new_event_loop()
         self._thread.start()
 
     def send(self, letters: Sequence[Letter[Key]]) -> None:

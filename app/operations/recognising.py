@@ -11,16 +11,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, select
 
-from app.database.tables import intake_records, intake_rounds, sources
-from app.domain import intake, near_miss
+from app.database.tables import intake_records, sources
+from app.domain import intake
 from app.domain.intake import REPLAYABLE, Finding, InRound, IntakeRecord, Outcome, Receive, Received, Replay
 from app.domain.moment import parse_instant, to_micros
-from app.domain.occurrence import Denominator
+from app.domain.occurrence import Denominator, Round
 from app.domain.report import Source
 from app.events.canonical import canonical
 from app.events.sealing import fingerprint, token
 from app.events.store import Cause, Draft
-from app.operations import denominators, revise
+from app.operations import denominators, revise, rounds
 from app.operations.by_source import revision_of
 from app.operations.desk import Desk
 from app.operations.incoming import NOT_VALID, Check, Item, Judged, judge_item
@@ -85,15 +85,16 @@ class Taking:
         self.desk.append(self.cause, [Draft(f"intake/{self.intake_id}", 0, decided, self._at())])
         plan.deed()
 
-    def take_again(self, known: IntakeRecord, version: int) -> None:
-        """Read it again; nothing when nothing else comes of it, or when it has had its effect already."""
+    def take_again(self, known: IntakeRecord, version: int) -> bool:
+        """Read it again: whether it is taken for something else now. What has had its effect already stays."""
         if known.received is None or known.finding is None or known.finding.outcome not in REPLAYABLE:
-            return
+            return False
         self.sealer.key = known.received.sent.key
         plan = self._plan(*self._place())
         if decided := intake.decide(Replay(plan.finding), known):
             self.desk.append(self.cause, [Draft(f"intake/{self.intake_id}", version, decided)])
             plan.deed()
+        return bool(decided)
 
     # What is known
 
@@ -179,13 +180,14 @@ class Taking:
         document = judged.document
         if document is None:
             return Plan(self._found(judged, occurrence), _nothing)
-        standing = self._joinable(judged)
+        late = judged.verdict.round
+        standing = rounds.joinable(self.desk, self._source.source, self._round_key(late), late) if late else None
         if standing is None:
             found = self._found(judged, occurrence, self.near_miss_id)
             return Plan(found, lambda: self._record(judged, document))
         near_miss_id = standing.near_miss_id
         found = self._found(judged, occurrence, near_miss_id, Outcome.JOINED)
-        return Plan(found, lambda: self._join(near_miss_id, document))
+        return Plan(found, lambda: rounds.join(self.desk, self.cause, near_miss_id, self._source, document))
 
     def _revise(self, judged: Judged, occurrence: str | None, near_miss_id: str) -> Plan:
         """A newer word on what made, or joined, a near miss."""
@@ -231,10 +233,10 @@ class Taking:
             judged.verdict.rule,
             near_miss_id,
             occurrence,
-            InRound(self._keyed_of("round", *late.key), late.at) if late is not None else None,
+            InRound(self._round_key(late), late.at) if late is not None else None,
             self.item.incoming.mapping,
             self.item.ignored_fields,
-            self.item.unmapped,
+            (*self.item.unmapped, *judged.unmapped),
         )
 
     def _keyed(self, text: str) -> str:
@@ -243,7 +245,8 @@ class Taking:
     def _keyed_of(self, kind: str, *parts: str | None) -> str:
         return self._keyed(canonical([kind, self.item.raw.source, *parts]))
 
-    # Deeds
+    def _round_key(self, late: Round) -> str:
+        return self._keyed_of("round", *late.key)
 
     def _record(self, judged: Judged, document: Mapping[str, Any]) -> None:
         desk = self.desk
@@ -271,37 +274,6 @@ class Taking:
         record(desk, job, placed, self.sealer)
         desk.memory.forget()
 
-    def _joinable(self, judged: Judged) -> Record | None:
-        """The near miss that stands for its round already, if it still stands."""
-        late = judged.verdict.round
-        if late is None:
-            return None
-        row, at = intake_rounds.c, to_micros(late.at)
-        reach = round(late.within_minutes * 60_000_000)
-        chosen = (
-            select(row.near_miss_id)
-            .where(
-                row.organisation == self.desk.organisation,
-                row.source == self.item.raw.source,
-                row.round_key == self._keyed_of("round", *late.key),
-                row.at >= at - reach,
-                row.at <= at + reach,
-            )
-            .order_by(row.at, row.near_miss_id)
-        )
-        for near_miss_id in self.desk.connection.execute(chosen).scalars().all():
-            standing = _master(self.desk, near_miss_id)
-            if standing.state.counts and not standing.state.closed:
-                return standing
-        return None
-
-    def _join(self, near_miss_id: str, document: Mapping[str, Any]) -> None:
-        standing = revise.load(self.desk, near_miss_id)
-        ref = document.get("person_ref")
-        person = standing.sealer.reference("person", ref) if ref else None
-        decided = near_miss.decide(near_miss.AddPerson(self._source, person), standing.state, self.desk.now)
-        self.desk.append(self.cause, [Draft(standing.stream, standing.version, decided)])
-
 
 _SAYS = {
     NOT_VALID: "The rules call it a near miss, but what they make of it is no valid submission.",
@@ -326,10 +298,3 @@ def _ended(standing: Record) -> str | None:
     if state.duplicate_of is not None:
         return "marked_duplicate"
     return "already_closed" if state.closed else None
-
-
-def _master(desk: Desk, near_miss_id: str) -> Record:
-    standing = revise.load(desk, near_miss_id)
-    while standing.state.duplicate_of is not None:
-        standing = revise.load(desk, standing.state.duplicate_of)
-    return standing

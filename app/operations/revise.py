@@ -197,7 +197,8 @@ def mark_duplicate(
         None,
         lambda check: near_miss.MarkedDuplicate(record.sealer.text(reason), duplicate_of, check),
     )
-    brought = [near_miss.SourceAdded(record.near_miss_id, record.state.source), *record.state.other_sources]
+    its_own = dict.fromkeys((record.state.source, *record.state.supporters))  # Those of a round have said it too.
+    brought = [*(near_miss.SourceAdded(record.near_miss_id, one) for one in its_own), *record.state.other_sources]
     adopted = [
         event
         for one in brought

@@ -61,7 +61,7 @@ def preview(settled: Configuration, incoming: Incoming, now: datetime, check: Ch
         "submission": judged.document,
         "mapped_against": dict(judged.verdict.mapped_against) or None,
         "ignored_fields": list(item.ignored_fields),
-        "unmapped": [{"field": one.field, "code": one.code} for one in item.unmapped],
+        "unmapped": [{"field": one.field, "code": one.code} for one in (*item.unmapped, *judged.unmapped)],
         "errors": [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in judged.faults] or None,
     }
     return {name: value for name, value in document.items() if value is not None}

@@ -35,6 +35,8 @@ CHECKS = [
     response_headers_conformance,
     response_schema_conformance,
 ]
+UNFIT = {"stream_ledger": [response_schema_conformance]}
+"""It would hold each event against the schema of the whole text."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +63,20 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "escalation_id": escalation["id"],
             "review_id": escalation["review_id"],
             "service_id": "willow-house",
+            "source": "emar:willow/ground",
+            "proposal_id": proposal_of(inside),
             **ids_of_endpoints(inside),
             "name": "alayacare-visit",
         }
         yield Service(inside.client, inside.ward.headers, ids)
+
+
+def proposal_of(inside: Inside) -> str:
+    """Of two records that look like one occurrence, of a source that is expected to speak."""
+    inside.ward.put("/v1/sources/emar:willow/ground", {"expected_every": "P1D"})
+    for source in ("emar:willow/ground", "rota"):
+        inside.ward.submit(source=source, source_event_id="e-1", service_id="elm-lodge", person_ref="resident-31")
+    return inside.ward.get("/v1/duplicate-proposals")["items"][0]["id"]
 
 
 def ids_of_endpoints(inside: Inside) -> dict[str, str]:
@@ -74,6 +86,12 @@ def ids_of_endpoints(inside: Inside) -> dict[str, str]:
     inside.ward.submit()
     (delivery,) = inside.ward.get(f"/v1/webhook-endpoints/{made}/deliveries")["items"]
     return {"endpoint_id": made, "delivery_id": delivery["id"]}
+
+
+def until_the_end(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The same of a stream that would else go on for ever."""
+    goes_on = str(parameters.get("follow", "true")).lower() in {"true", "t", "yes", "y", "on", "1"}
+    return {**parameters, "follow": "false"} if goes_on else dict(parameters)
 
 
 PUBLIC = {"livez", "readyz", "metrics"}
@@ -97,10 +115,12 @@ def test_a_generated_request_is_answered_as_described(name: str, mode: Generatio
     def ask(case: Case) -> None:
         request = case.as_transport_kwargs(base_url=str(service.client.base_url), headers=dict(service.headers))
         sent = {known: request[known] for known in ("method", "url", "params", "json") if known in request}
+        if name == "stream_ledger":
+            sent["params"] = until_the_end(sent.get("params", {}))
         headers = [(key.encode("latin-1"), value.encode("latin-1")) for key, value in request["headers"].items()]
 
         response = service.client.request(**sent, headers=headers, content=request.get("data"))
 
-        case.validate_response(response, checks=CHECKS)
+        case.validate_response(response, checks=CHECKS, excluded_checks=UNFIT.get(name))
 
     ask()

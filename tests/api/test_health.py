@@ -14,6 +14,7 @@ from app.main import create_app
 from app.operations.audit import Auditor
 from tests.office import Office, answers_of
 from tests.office import opened as office_on
+from tests.operations.hearing import owed, register
 
 
 @dataclass(slots=True)
@@ -78,3 +79,16 @@ def test_how_long_the_oldest_due_timer_has_waited_is_told(watched: Watched) -> N
 
     assert watched.ready()["oldest_due_timer_seconds"] == 90
     assert watched.metrics()["forewarn_oldest_due_timer_seconds"] == 90
+
+
+def test_what_is_owed_to_endpoints_is_told(watched: Watched) -> None:
+    register(watched.office, "near_miss.recorded")
+    watched.office.submit()
+    owed(watched.office)
+
+    watched.office.clock.go_on(seconds=90)
+
+    told = {"pending": 1, "failing": 0, "held": 0, "oldest_due_seconds": 90}
+    assert watched.ready()["deliveries"] == told
+    assert watched.metrics()["forewarn_oldest_due_delivery_seconds"] == 90
+    assert watched.metrics()["forewarn_delivery_attempts_total"] == 0

@@ -1,6 +1,7 @@
 """What may happen to a near miss, in what order, and what its closing asks for."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 import pytest
@@ -9,6 +10,7 @@ from app.domain import near_miss
 from app.domain.decider import GateNotMet
 from app.domain.near_miss import (
     UNRECORDED,
+    AddPerson,
     AddSource,
     AlreadyClosed,
     AlreadyWithdrawn,
@@ -16,21 +18,31 @@ from app.domain.near_miss import (
     Closed,
     CloseWithReview,
     DetailsCompleted,
+    DismissDuplicate,
+    DuplicateDismissed,
+    DuplicateUndone,
     Event,
     Linked,
     MarkedDuplicate,
     NearMiss,
+    NotADuplicate,
     NothingAwaited,
+    PersonAdded,
+    PersonRemoved,
     Recorded,
+    RemovePerson,
+    RemoveSource,
     Reopened,
     ReopenWithReview,
     Revise,
     SourceAdded,
+    SourceRemoved,
     Stage,
+    StillADuplicate,
     Withdrawn,
 )
 from app.domain.report import Assumption, Check, MappedAgainst, Report, Source, WorkflowLink
-from app.domain.sealed import SealedText
+from app.domain.sealed import Reference, SealedText
 
 TUESDAY = datetime(2026, 3, 3, 9, tzinfo=UTC)
 WORDS = SealedText("sealed", "key")
@@ -181,3 +193,111 @@ def test_a_withdrawn_record_counts_for_nothing() -> None:
     assert not after(recorded, withdrawn).counts
     assert not after(recorded, duplicate).counts
     assert not UNRECORDED.counts
+
+
+# One round, several persons
+
+
+def person(name: str) -> Reference:
+    return Reference(f"sealed-{name}", f"key-{name}", f"token-{name}")
+
+
+EMAR = [Source("emar", f"d-{number}") for number in range(4)]
+late = Recorded(replace(REPORT, person_ref=person("a")), CHECK, 1, source=EMAR[0])
+
+
+def test_one_more_person_of_a_round_is_added_once_for_each_event_that_says_so() -> None:
+    events = near_miss.decide(AddPerson(EMAR[1], person("b")), after(late), TUESDAY)
+
+    assert events == [PersonAdded(EMAR[1], person("b"))]
+    assert near_miss.decide(AddPerson(EMAR[1], person("b")), after(late, *events), TUESDAY) == []
+    assert near_miss.decide(AddPerson(EMAR[0], person("a")), after(late), TUESDAY) == []
+
+
+def test_a_person_who_is_there_already_is_counted_once() -> None:
+    twice = after(late, PersonAdded(EMAR[1], person("b")), PersonAdded(EMAR[2], person("b")))
+    again = after(late, PersonAdded(EMAR[1], person("a")), PersonAdded(EMAR[2]))
+
+    assert twice.further_persons == (person("b"),)
+    assert again.further_persons == ()
+    assert again.supporters == tuple(EMAR[:3])
+
+
+def test_a_person_stays_while_any_event_says_so() -> None:
+    joined = (PersonAdded(EMAR[1], person("b")), PersonAdded(EMAR[2], person("b")))
+
+    (removed,) = near_miss.decide(RemovePerson(EMAR[1]), after(late, *joined), TUESDAY)
+    standing = after(late, *joined, removed)
+
+    assert standing.further_persons == (person("b"),)
+    assert standing.supporters == (EMAR[0], EMAR[2])
+    assert standing.successor is None
+    assert near_miss.decide(RemovePerson(EMAR[1]), standing, TUESDAY) == []
+
+
+def test_another_person_takes_the_place_of_one_of_whom_no_event_says_it_any_more() -> None:
+    joined = (PersonAdded(EMAR[1], person("b")), PersonAdded(EMAR[2], person("c")))
+
+    assert after(late, *joined).successor is None
+    assert after(late, *joined, PersonRemoved(EMAR[0])).successor == person("b")
+    assert after(late, PersonAdded(EMAR[3], person("a")), *joined, PersonRemoved(EMAR[0])).successor is None
+
+
+@pytest.mark.parametrize("end", [closed, withdrawn, duplicate], ids=["closed", "withdrawn", "duplicate"])
+def test_nobody_joins_what_has_ended(end: Event) -> None:
+    for command in (AddPerson(EMAR[1], person("b")), RemovePerson(EMAR[0])):
+        with pytest.raises((AlreadyClosed, AlreadyWithdrawn)):
+            near_miss.decide(command, after(late, end), TUESDAY)
+
+
+undone = DuplicateUndone(WORDS, "nm_master", CHECK)
+
+
+def test_a_duplicate_that_is_none_after_all_counts_again_and_stands_where_it_stood() -> None:
+    assert near_miss.decide(Revise(undone), after(recorded, linked, duplicate), TUESDAY) == [undone]
+
+    again = after(recorded, linked, duplicate, undone)
+    assert (again.counts, again.stage, again.undone) == (True, Stage.LINKED, ("nm_master",))
+    assert near_miss.decide(Revise(undone), again, TUESDAY) == []
+
+
+@pytest.mark.parametrize("events", [(), (withdrawn,), (DuplicateDismissed("nm_master", WORDS),)])
+def test_what_was_never_counted_as_another_record_cannot_be_undone(events: tuple[Event, ...]) -> None:
+    with pytest.raises(NotADuplicate):
+        near_miss.decide(Revise(undone), after(recorded, *events), TUESDAY)
+
+
+def test_a_duplicate_of_one_record_is_not_undone_as_that_of_another() -> None:
+    with pytest.raises(NotADuplicate):
+        near_miss.decide(Revise(DuplicateUndone(WORDS, "nm_other", CHECK)), after(recorded, duplicate), TUESDAY)
+
+
+def test_what_an_undone_record_owes_has_its_whole_time_again() -> None:
+    owing = replace(recorded, workflow_link_due_at=TUESDAY, workflow_link_due="P7D")
+
+    (owed,) = after(owing, duplicate, undone).owed
+
+    assert (owed.kind, owed.due_at) == ("workflow_link_due", TUESDAY + timedelta(days=7))
+
+
+def test_two_records_are_told_apart_once_and_a_person_may_think_again() -> None:
+    dismiss = DismissDuplicate("nm_master", WORDS)
+    (dismissed,) = near_miss.decide(dismiss, after(recorded), TUESDAY)
+
+    assert dismissed == DuplicateDismissed("nm_master", WORDS)
+    assert near_miss.decide(dismiss, after(recorded, dismissed), TUESDAY) == []
+    assert after(recorded, dismissed, duplicate).dismissed == ()
+    assert after(recorded, duplicate, undone, duplicate).undone == ()
+    with pytest.raises(StillADuplicate):
+        near_miss.decide(dismiss, after(recorded, duplicate), TUESDAY)
+
+
+def test_a_master_gives_back_every_name_that_a_record_had_brought() -> None:
+    brought = (SourceAdded("nm_2", Source("rota", "v-17")), SourceAdded("nm_2", Source("rota", "v-18")))
+    other = SourceAdded("nm_3", Source("sensor", "s-1"))
+
+    (removed,) = near_miss.decide(RemoveSource("nm_2"), after(recorded, *brought, other), TUESDAY)
+
+    assert removed == SourceRemoved("nm_2")
+    assert after(recorded, *brought, other, removed).other_sources == (other,)
+    assert near_miss.decide(RemoveSource("nm_2"), after(recorded, other), TUESDAY) == []

@@ -16,7 +16,9 @@ from app.operations.house import SYSTEM
 from app.operations.job import Command
 from tests.care import dose, reported, visit
 from tests.journeys.inside import Inside, opened
+from tests.journeys.listening import feed
 from tests.journeys.ward import Ward
+from tools import asyncapi
 
 DOCUMENT: dict[str, Any] = create_app().openapi()
 PATHS: dict[str, Any] = DOCUMENT["paths"]
@@ -226,6 +228,8 @@ def use_every_route(inside: Inside) -> None:
     send_as_vendors_do(ward)
     speak_fhir(ward)
 
+    hear_of_sources_and_duplicates(ward)
+
     reader = inside.holding("near-misses:read")
     reader.post("/v1/near-misses", REPORT, expect=403)
     inside.client.get("/v1/near-misses")
@@ -236,6 +240,9 @@ def use_every_route(inside: Inside) -> None:
     inside.client.post("/v1/near-misses", headers=json_text, content=b" " * 300_000)
     for path in ("/livez", "/readyz", "/metrics"):
         inside.client.get(path)
+    inside.client.get("/v1/ledger/stream", params={"follow": "false"}, headers=ward.headers)
+    inside.client.get("/v1/ledger/stream", headers={**ward.headers, "Last-Event-ID": "x"})
+    feed(ward)
 
 
 def send_events(inside: Inside) -> None:
@@ -349,6 +356,41 @@ def speak_fhir(ward: Ward) -> None:
     ward.get("/v1/fhir/metadata")
 
 
+def hear_of_sources_and_duplicates(ward: Ward) -> None:
+    """How much there was to do, who is expected to speak, and one occurrence that two systems told of."""
+    row = {"service_id": "WILLOW-01", "date": "2026-03-01", "doses_due": 212, "resident_days": 38}
+    ward.put("/v1/denominators", {"items": [row, {**row, "service_id": "birch-house"}]})
+    ward.put("/v1/denominators", {"items": [{"service_id": "birch-house", "date": "2026-03-01"}]}, expect=422)
+    ward.get("/v1/denominators", limit=1)
+    declared = {"expected_every": "P1D", "service_id": "willow-house", "description": "The eMAR."}
+    ward.put("/v1/sources/emar", declared)
+    ward.ask("PUT", "/v1/sources/emar", {"expected_every": None}, expect=412, **{"If-Match": '"9"'})
+    ward.get("/v1/sources", limit=1)
+    ward.get("/v1/sources/emar")
+    ward.get("/v1/sources/nobody", expect=404)
+    ward.ask("DELETE", "/v1/sources/emar", expect=200)
+    ward.ask("DELETE", "/v1/sources/nobody", expect=404)
+    ward.put("/v1/duplicate-rule", {"within": "PT20M"})
+    ward.put("/v1/duplicate-rule", {"within": "P2D"}, expect=422)
+    ward.get("/v1/duplicate-rule")
+    told = {"service_id": "birch-house", "person_ref": "resident-40"}
+    for source in ("emar", "rota", "sensor"):
+        ward.submit(source=source, source_event_id="b-1", **told)
+    first, second, third = ward.get("/v1/duplicate-proposals", service_id="birch-house")["items"]
+    ward.get("/v1/duplicate-proposals", limit=1)
+    for pair, step, body, status in (
+        (first, "dismissal", {"reason": "Two doses."}, 200),
+        (first, "undo", {"reason": "Two doses."}, 409),
+        (second, "confirmation", {}, 200),
+        (second, "dismissal", {"reason": "Two doses."}, 409),
+        (second, "undo", {"reason": "Two doses."}, 200),
+        (third, "undo", {}, 422),
+    ):
+        ward.post(f"/v1/duplicate-proposals/{pair['id']}/{step}", body, expect=status)
+        ward.get(f"/v1/duplicate-proposals/{pair['id']}")
+    ward.get("/v1/duplicate-proposals/dup_none", expect=404)
+
+
 def ask_for_an_escalation(ward: Ward, escalation: dict[str, Any]) -> None:
     """Every command of the ladder, and each refusal that has a code of its own."""
     path = f"/v1/escalations/{escalation['id']}"
@@ -384,6 +426,25 @@ def test_no_answer_was_left_unheard(heard: list[Heard]) -> None:
     assert {one.status for one in heard} >= {200, 201, 207, 400, 401, 403, 404, 405, 409, 412, 413, 415, 422}
 
 
+def test_an_event_of_the_feed_is_what_asyncapi_says(heard: list[Heard]) -> None:
+    told = asyncapi.document()["components"]
+    components = closed({"schemas": told["schemas"]})
+
+    pages = [one.response.json()["items"] for one in heard if one.operation == "read_ledger"]
+    events = [event for page in pages for event in page]
+    wrong = [
+        f"{event['type']}: {error}"
+        for event in events
+        for payload in (told["messages"][event["type"].removeprefix("forewarn.")]["payload"],)
+        for data in (payload["allOf"][1]["properties"]["data"],)
+        for schema, value in ((payload, event), (data, event["data"]))
+        for error in jsonschema_rs.Draft7Validator({**schema, "components": components}).iter_errors(value)
+    ]
+
+    assert len({event["type"] for event in events}) > 40
+    assert wrong == []
+
+
 def operation_of(request: httpx2.Request) -> tuple[str, dict[str, Any]] | None:
     """The operation that a request went to; that of another method of the path when it has none of this one."""
     for path, item in PATHS.items():
@@ -414,7 +475,7 @@ def faults(operation: dict[str, Any], response: httpx2.Response) -> Iterator[str
         code = response.json()["type"].rpartition(":")[2]
         if code not in told["content"][PROBLEM]["examples"]:
             yield f"{response.status_code}: {code} is not told of"
-    if media_type != "text/plain":
+    if not media_type.startswith("text/"):
         schema = {**told["content"][media_type]["schema"], "components": closed(DOCUMENT["components"])}
         validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
         yield from (str(error) for error in validator.iter_errors(response.json()))

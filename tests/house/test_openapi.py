@@ -143,7 +143,11 @@ def test_only_a_request_that_needs_nothing_said_may_come_without_a_body() -> Non
         if "requestBody" in operation and not operation["requestBody"]["required"]
     }
 
-    assert optional == {"acknowledge_escalation", "start_review", "complete_details", "extend_taxonomy"}
+    assert optional == {
+        *("acknowledge_escalation", "start_review", "complete_details", "extend_taxonomy"),
+        *("replay_intake_record",),
+        *("adopt_duplicate_rule", "confirm_duplicate"),
+    }
 
 
 def resolved(reference: str) -> Any:

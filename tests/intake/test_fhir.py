@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from fhir.resources.R4B.adverseevent import AdverseEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,7 @@ from app.intake.care import read as read_event
 from app.intake.cloudevents import RawEvent
 from app.intake.fhir import Taken, in_its_terms, read
 from app.intake.fhir_administration import LOCATION_EXTENSION, SCHEDULED_EXTENSION
+from app.intake.fhir_adverse_event import adverse_event_of
 from app.intake.fhir_models import validate
 from tests.cases import load
 
@@ -535,3 +537,26 @@ def test_whatever_stands_in_an_element_it_is_taken_or_refused(resource: dict[str
         found = read(altered, digest, resource["resourceType"], alone)
         assert json.dumps(found.raw.data)
         assert found.raw.id
+
+
+def test_what_was_erased_is_masked() -> None:
+    erased = {"erased": True}
+    near_miss = {
+        "id": "nm_1",
+        "status": "closed",
+        "version": 3,
+        "classification": "near_miss",
+        "incident_type": "visit",
+        "occurred_at": "2026-11-20",
+        "recorded_at": "2026-11-20T12:00:00.000000Z",
+        "person_ref": erased,
+        "narrative": erased,
+        "staff_involved": [{"ref": erased}],
+    }
+
+    told = adverse_event_of(near_miss)
+
+    AdverseEvent.model_validate(told)
+    for element in (told["subject"], told["event"], told["contributor"][0]):
+        assert element["extension"][0]["valueCode"] == "masked"
+    assert told["category"] == [{"text": "visit"}]

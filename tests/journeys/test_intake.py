@@ -1,5 +1,6 @@
 """A care system posts what happened: near misses are recognised in it, all else is kept, nothing is lost to a code."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from tests.care import OMITTED, ON_TIME, dose, event, reported
+from tests.cases import CASES
 from tests.journeys.inside import Inside, opened
 from tests.journeys.ward import gates, pointers
 
@@ -50,7 +52,7 @@ def test_a_bad_item_in_a_batch_never_loses_the_others(inside: Inside) -> None:
     items = [
         dose("d-1"),
         {**dose("d-2"), "specversion": "0.3"},
-        reported("r-1", contributing_factors=["bad luck"]),
+        reported("r-1", contributing_factors=[7]),
         dose("d-1", status="late"),
         "nothing",
         dose("d-3", person_ref="resident-9", **ON_TIME, colour="blue"),
@@ -66,6 +68,23 @@ def test_a_bad_item_in_a_batch_never_loses_the_others(inside: Inside) -> None:
     assert inside.ward.get(f"/v1/intake-records/{answered[5]['intake_record_id']}")["ignored_fields"] == ["colour"]
     assert (again[0], again[5]) == (answered[0], answered[5])
     post(inside, items[:1], BATCH, expect=422, **{"Idempotency-Key": "b-1"})
+
+
+def test_a_vendors_own_type_is_read_by_the_adapter_that_knows_it(inside: Inside) -> None:
+    missed = json.loads((CASES / "fixtures" / "cloudevent_structured.json").read_text())
+    inside.clock.set("2026-11-20T16:00:00Z")
+
+    batch = json.loads((CASES / "fixtures" / "cloudevent_batch.json").read_text())
+    first, late = post(inside, batch, BATCH, expect=207)["items"]
+    again = post(inside, missed, STRUCTURED, expect=202)
+
+    assert [(one["outcome"], one["reason"]) for one in (first, late)] == [
+        ("recognised", "not_delivered"),
+        ("recognised", "started_after_window"),
+    ]
+    assert (again["status"], again["near_miss_id"]) == ("duplicate", first["near_miss_id"])
+    record = inside.ward.get(f"/v1/intake-records/{first['intake_record_id']}")
+    assert (record["via"], record["payload"]) == ("adapter/vendor-cloudevents", missed)
 
 
 def test_what_is_no_event_is_refused_by_name(inside: Inside) -> None:

@@ -51,6 +51,8 @@ def test_what_an_endpoint_is_owed_while_it_is_held_waits_and_goes_in_its_order_o
     assert [one.status for one in rows] == ["pending", "pending"]
     assert {one.due_at for one in rows} == {int(office.clock().timestamp() * 1_000_000)}
     assert status(office, endpoint_id) == "active"
+    office.submit()
+    assert statuses(office, endpoint_id)[-2:] == ["pending", "pending"]
 
 
 def test_enabling_begins_the_schedule_anew_and_keeps_the_count_of_all_tries(office: Office) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from app.operations.outside import Networks, judge_address, judge_url, networks_of
 from app.operations.posting import KEPT, Outside, Posted
+from app.operations.postman import new_event_loop
 from tests import receivers
 from tests.cases import CASES
 from tests.receivers import Authority, Receiver, Reply
@@ -47,7 +48,8 @@ def post(
         finally:
             await outside.aclose()
 
-    return asyncio.run(carry())
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        return runner.run(carry())
 
 
 def code(posted: Posted) -> str:

@@ -144,6 +144,16 @@ def test_whoever_was_silent_and_speaks_again_is_expected_again_and_told_anew_whe
     assert shown(office)["silent_since"] == "2026-03-04T15:00:00.000000Z"
 
 
+def test_what_was_heard_before_the_silence_was_told_does_not_end_it(office: Office) -> None:
+    office.submit(source="emar", source_event_id="e-1")
+    declared(office)
+    asked(office, days=2)
+
+    office.do(office.command(lambda desk, cause: quiet.speak_again(desk, cause, "emar")))
+
+    assert told(office) == ["declared", "silent"]
+
+
 def test_two_workers_that_notice_it_tell_it_once(office: Office) -> None:
     declared(office)
     asked(office, days=2)

@@ -4,6 +4,7 @@ import pytest
 
 from app.database.tables import intake_records, intake_rounds, near_misses, sources
 from app.domain.decider import Invalid
+from app.operations.intake_records import records
 from app.operations.job import SourceEventConflict
 from app.operations.rebuild import rebuild
 from app.projections.inline import tables_of
@@ -97,6 +98,17 @@ def test_what_people_ended_no_source_begins_again_and_what_nobody_understands_ch
         assert near_miss_count(office) == 1
 
 
+def test_what_one_of_two_systems_takes_back_stands_by_the_word_of_the_other(database_url: str) -> None:
+    with opened(database_url) as office:
+        master = office.take(dose("d-1", **OMITTED))["near_miss_id"]
+        office.do(office.duplicate(office.take(reported("r-1"))["near_miss_id"], master))
+
+        taken_back = office.take(dose("d-2", at="09:00", **ON_TIME))
+
+        assert taken_back["outcome"] == "withdrawn"
+        assert office.near_miss(master)["status"] == "awaiting_details"
+
+
 def test_a_source_that_takes_back_what_raised_an_escalation_closes_nothing(database_url: str) -> None:
     with opened(database_url) as office:
         for number in range(3):
@@ -142,6 +154,36 @@ def test_twenty_late_doses_of_one_round_are_one_near_miss_of_twenty_persons(data
         assert len(office.rows(intake_rounds)) == 2
 
 
+def test_a_round_is_told_in_any_order_and_begins_anew_once_its_near_miss_was_withdrawn(database_url: str) -> None:
+    def due(minute: int) -> dict[str, str]:
+        return {"person_ref": f"resident-{minute}", "scheduled_at": f"2026-03-02T08:{minute:02}:00Z"}
+
+    with opened(database_url) as office:
+        first = office.take(dose("d-1", **due(20)))
+        earlier = office.take(dose("d-2", **due(5)))
+        office.do(office.withdrawal(first["near_miss_id"]))
+
+        anew = office.take(dose("d-3", **due(10)))
+        with_it = office.take(dose("d-4", **due(0)))
+
+        assert earlier["near_miss_id"] == first["near_miss_id"]
+        assert anew["outcome"] == "recognised"
+        assert with_it["near_miss_id"] == anew["near_miss_id"] != first["near_miss_id"]
+
+
+def test_what_a_source_says_no_more_is_taken_out(database_url: str) -> None:
+    with opened(database_url) as office:
+        saved = office.take(dose("d-1", at="08:40", saved_by_alert_at="2026-03-02T08:30:00Z"))
+        before = office.near_miss(saved["near_miss_id"])
+
+        office.take(dose("d-2", at="08:50"))
+
+        after = office.near_miss(saved["near_miss_id"])
+        assert (before["recovery_barrier"], before["deviation"]) == ("system_alert", "omitted")
+        assert after["deviation"] == "late"
+        assert after.keys() & {"recovery_barrier", "discovered_at"} == set()
+
+
 def test_one_of_a_round_is_taken_back_or_turns_out_graver_and_the_others_stand(database_url: str) -> None:
     with opened(database_url) as office:
         for name in "abc":
@@ -168,14 +210,18 @@ def test_one_of_a_round_is_taken_back_or_turns_out_graver_and_the_others_stand(d
 def test_what_the_rota_knew_completes_the_workflow_link(database_url: str) -> None:
     with opened(database_url) as office:
         made = office.take(visit("v-1/1", travel=None))
-        later = office.take(visit("v-1/2", at="09:30", status="completed"))
         near_miss_id = made["near_miss_id"]
-        prefill = office.near_miss(near_miss_id)["workflow_prefill"]
+        before = office.near_miss(near_miss_id)
+        later = office.take(visit("v-1/2", at="09:30", status="completed"))
+        after = office.near_miss(near_miss_id)
+        prefill = after["workflow_prefill"]
         own = {"staff_allocation": {"planned": 2, "actual": 1}}
 
         linked = office.do(office.link(near_miss_id, stage_affected="travel", stage_allowed="plan", mapped_against=own))
 
         assert later["outcome"] == "revised"
+        assert set(before["workflow_prefill"]) == {"scheduling", "staff_allocation"}
+        assert (before.get("stage_affected"), after["stage_affected"]) == (None, "travel")
         assert prefill["travel_time"] == {"planned_minutes": 15, "actual_minutes": 48}
         assert linked["workflow_link"]["mapped_against"] == {**prefill, **own}
         assert linked["workflow_link"]["system_used"] == LINK["system_used"]
@@ -201,7 +247,7 @@ def test_harm_is_a_reference_that_nobody_is_chased_for(database_url: str) -> Non
 def test_a_report_that_is_not_valid_is_refused_with_pointers_and_nothing_is_kept(database_url: str) -> None:
     with opened(database_url) as office:
         bad = [
-            reported("r-1", contributing_factors=["bad luck"]),
+            reported("r-1", contributing_factors=[7]),
             reported("r-2", occurred_at=None),
             event("x-1", "weather", {}),
             {**dose("d-1"), "source": "forewarn"},
@@ -213,13 +259,50 @@ def test_a_report_that_is_not_valid_is_refused_with_pointers_and_nothing_is_kept
             faults.append([(one.pointer, one.code) for one in refused.value.faults])
 
         assert faults == [
-            [("/data/contributing_factors/0", "unknown-code")],
+            [("/data/contributing_factors/0", "wrong-type")],
             [("/data/occurred_at", "missing")],
             [("/type", "unknown-event-type")],
             [("/source", "reserved")],
         ]
         assert office.rows(intake_records) == []
         assert office.rows(sources) == []
+
+
+def test_codes_that_nobody_here_knows_never_lose_a_report(database_url: str) -> None:
+    with opened(database_url) as office:
+        taken = office.take(
+            reported(
+                "r-1",
+                incident_type="mischief",
+                deviation="odd",
+                classification="serious",
+                contributing_factors=["bad luck", "workload"],
+                recovery_barrier="an angel",
+                potential_harm="enormous",
+                workflow_link={"stage_allowed": "nowhere"},
+            )
+        )
+        bare = office.take(reported("r-2", contributing_factors=["bad luck"]))
+
+        record = office.near_miss(taken["near_miss_id"])
+        with office.house.reader(office.organisation) as reader:
+            (kept,) = records(reader, [taken["intake_record_id"]])
+        assert (record["incident_type"], record["deviation"], record["classification"]) == (
+            "other",
+            "other",
+            "near_miss",
+        )
+        assert (record["contributing_factors"], record["similarity_check"]["rules"][0]["count"]) == (["workload"], 1)
+        assert {(one["field"], one["code"]) for one in kept["unmapped"]} == {
+            ("incident_type", "mischief"),
+            ("deviation", "odd"),
+            ("classification", "serious"),
+            ("contributing_factors", "bad luck"),
+            ("recovery_barrier", "an angel"),
+            ("potential_harm", "enormous"),
+            ("stage_allowed", "nowhere"),
+        }
+        assert office.near_miss(bare["near_miss_id"])["awaiting"] == ["contributing_factors"]
 
 
 def test_what_our_own_rules_make_invalid_is_kept_as_not_understood(database_url: str) -> None:

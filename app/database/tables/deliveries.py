@@ -4,8 +4,8 @@ from sqlalchemy import Boolean, Column, Index, PrimaryKeyConstraint, Table
 
 from app.database.tables.columns import metadata, number, text_column
 
-# Where messages go: which endpoints there are, and how each stands (active, degraded, held, deleted). What one wants and
-# is signed with stands in its stream.
+# Where messages go: which endpoints there are, and how each stands (active, degraded, held, deleted). What one wants
+# and is signed with stands in its stream.
 webhook_endpoints = Table(
     "webhook_endpoints",
     metadata,
@@ -17,9 +17,9 @@ webhook_endpoints = Table(
     Index(None, "organisation", "sequence", unique=True),
 )
 
-# One message owed to one endpoint for one event (sequence). delivery_id: what the receiver knows as webhook-id. subject:
-# within it messages keep their order. status: pending, delivered, held, superseded. attempts: all that were ever made;
-# begun_after: how many of them were made before the schedule began anew, because somebody asked for it.
+# One message owed to one endpoint for one event (sequence). delivery_id: what the receiver knows as webhook-id.
+# subject: within it messages keep their order. status: pending, delivered, held, superseded. attempts: all that were
+# ever made; begun_after: how many of them were made before the schedule began anew, because somebody asked for it.
 # leased_until: real time, of the worker that is at it.
 deliveries = Table(
     "deliveries",

@@ -162,3 +162,16 @@ class Adapter:
     def types(self) -> tuple[str, ...]:
         """The types of event that it makes."""
         return tuple(dict.fromkeys(shape.type for shape in self.shapes))
+
+    @property
+    def cloud_types(self) -> frozenset[str]:
+        """The types of CloudEvent that it reads, where it goes by `type` and takes over the event's own name."""
+        if self.each or [path.pointer for path in (*self.source_at, *self.id)] != ["/source", "/id"]:
+            return frozenset()
+        of_type = (
+            condition.values or ()
+            for shape in self.shapes
+            for condition in shape.when
+            if [path.pointer for path in condition.paths] == ["/type"]
+        )
+        return frozenset(value for values in of_type for value in values)

@@ -104,6 +104,15 @@ class Audit(Answered):
     findings: int = Field(description="What the last audit found wrong, up to 100; the log names each.")
 
 
+class DeliveryLag(Answered):
+    """What is owed to endpoints and not taken yet."""
+
+    pending: int
+    failing: int = Field(description="Of what is pending, what has failed and is tried again.")
+    held: int = Field(description="What waits for its endpoint to be enabled.")
+    oldest_due_seconds: Number = Field(description="How long the oldest message that is due has waited.")
+
+
 class Health(Answered):
     """Whether the service can do its work, and how far behind what follows the ledger is."""
 
@@ -117,6 +126,7 @@ class Health(Answered):
             "queue_depth": 0,
             "follower_lag": 0,
             "oldest_due_timer_seconds": 0.0,
+            "deliveries": {"pending": 0, "failing": 0, "held": 0, "oldest_due_seconds": 0.0},
             "audit": {"at": "2026-03-02T10:00:00.000000Z", "age_seconds": 12.5, "findings": 0},
         }
     )
@@ -129,4 +139,5 @@ class Health(Answered):
     queue_depth: int | None = Field(None, description="Commands that wait for the writer.")
     follower_lag: int | None = Field(None, description="Events that the slowest follower is behind.")
     oldest_due_timer_seconds: Number | None = None
+    deliveries: DeliveryLag | None = None
     audit: Audit | None = None

@@ -14,7 +14,7 @@ Element = dict[str, Any]
 class Resource(Answered):
     """A resource, its elements in the spelling of FHIR."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(**Answered.model_config, alias_generator=to_camel)
+    model_config: ClassVar[ConfigDict] = ConfigDict(alias_generator=to_camel)
 
 
 class AdverseEvent(Resource):

@@ -48,6 +48,16 @@ RECORD_EXAMPLE: dict[str, Any] = {
 }
 
 
+PAYLOAD_EXAMPLE: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "dose-88122/1",
+    "source": "urn:provider:acme:emar",
+    "type": "care.emar.administration.v1",
+    "time": "2026-03-02T08:02:00Z",
+    "data": {"scheduled_at": "2026-03-02T08:00:00Z", "status": "given", "batch_number": "B-17"},
+}
+
+
 class EventTaken(Answered):
     """What became of an event; of one that was known, what became of it then."""
 
@@ -123,6 +133,8 @@ class IntakeRecordList(Answered):
 class IntakeRecordRead(IntakeRecord):
     """An intake record with what was sent."""
 
+    model_config: ClassVar[ConfigDict] = showing({**RECORD_EXAMPLE, "payload": PAYLOAD_EXAMPLE})
+
     payload: dict[str, Any] | list[Any] | str | Erased = Field(description="As it was sent.")
 
 
@@ -135,5 +147,9 @@ class ReplayDone(Answered):
 
 class IntakeRecordReplayed(IntakeRecordRead):
     """An intake record after it was read again."""
+
+    model_config: ClassVar[ConfigDict] = showing(
+        {**RECORD_EXAMPLE, "payload": PAYLOAD_EXAMPLE, "replay": {"changed": False, "says": "Nothing has changed."}}
+    )
 
     replay: ReplayDone
