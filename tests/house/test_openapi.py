@@ -50,7 +50,7 @@ def test_every_reference_leads_somewhere() -> None:
 def test_no_body_and_no_answer_share_a_name() -> None:
     answers = {name for name, schema in COMPONENTS["schemas"].items() if schema.get("additionalProperties") is True}
 
-    assert answers & set(BODIES) == set()
+    assert answers & set(BODIES) == {"VendorPayload"}  # Whatever a vendor sends.
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -103,7 +103,7 @@ def test_a_problem_has_an_example_that_some_operation_shows(code: str) -> None:
 def test_an_answer_has_a_schema(name: str) -> None:
     _, _, operation = OPERATIONS[name]
 
-    answers = [response_of(one) for one in operation["responses"].values()]
+    answers = [response_of(one) for code, one in operation["responses"].items() if code != "204"]
 
     assert all(content.get("schema") for answer in answers for content in answer["content"].values())
 
@@ -145,8 +145,8 @@ def test_only_a_request_that_needs_nothing_said_may_come_without_a_body() -> Non
 
     assert optional == {
         *("acknowledge_escalation", "start_review", "complete_details", "extend_taxonomy"),
-        *("replay_intake_record",),
-        *("adopt_duplicate_rule", "confirm_duplicate"),
+        *("replay_intake_record", "adopt_recognition", "adopt_duplicate_rule", "confirm_duplicate"),
+        *("change_endpoint", "enable_endpoint", "rotate_secret", "test_endpoint", "replay_delivery"),
     }
 
 
