@@ -1,12 +1,13 @@
 """A receiver of webhooks in a process of its own: `/ok` answers at once, `/hang`, `/fail` and `/drip` do as they say.
 
-`GET /arrived` gives what came to `/ok` since it was last asked: the path, the near miss, and when, by the wall clock.
+`GET /arrived` gives what came to `/ok` since it was last asked.
 """
 
 import asyncio
 import json
 import sys
 import time
+from datetime import datetime
 from typing import Any
 
 import uvloop
@@ -16,6 +17,7 @@ FAIL = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"
 DRIP = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
 
 arrivals: list[tuple[str, str, float]] = []
+"""The path, the near miss, and how many seconds after it was recorded it came."""
 
 
 class Receiver(asyncio.Protocol):
@@ -46,7 +48,7 @@ class Receiver(asyncio.Protocol):
         assert self._transport is not None
         match path.split("/")[1]:
             case "ok":
-                arrivals.append((path, _near_miss(body), time.time()))
+                arrivals.append((path, _said(body, b"near_miss_id"), time.time() - _recorded(body)))
                 self._transport.write(OK)
             case "fail":
                 self._transport.write(FAIL)
@@ -67,9 +69,15 @@ class Receiver(asyncio.Protocol):
             asyncio.get_running_loop().call_later(0.5, self._drip)
 
 
-def _near_miss(body: bytes) -> str:
-    at = body.find(b'"near_miss_id":"')
-    return body[at + 16 : body.find(b'"', at + 16)].decode() if at >= 0 else ""
+def _said(body: bytes, name: bytes) -> str:
+    at = body.find(b'"' + name + b'":"')
+    begin = at + len(name) + 4
+    return body[begin : body.find(b'"', begin)].decode() if at >= 0 else ""
+
+
+def _recorded(body: bytes) -> float:
+    at = _said(body, b"timestamp")
+    return datetime.fromisoformat(at).timestamp() if at else 0.0
 
 
 async def serve(port: int) -> None:

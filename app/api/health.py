@@ -14,6 +14,7 @@ from app.api.problems import PROBLEM_TYPES
 from app.api.schemas.answers import Health
 from app.clock import system_clock
 from app.database import migrate
+from app.operations import relay
 from app.operations.audit import last_audit
 from app.operations.follow import lagging
 from app.operations.house import House
@@ -68,8 +69,12 @@ def metrics(request: Request) -> Response:
             overdue = oldest_due(connection, house.clock())
             audited = last_audit(connection, system_clock())
             owed = lag(connection, house.clock())
+            relayed = relay.lag(connection)
         Gauge("forewarn_follower_lag_events", "Events the slowest follower is behind.", registry=registry).set(behind)
         Gauge("forewarn_oldest_due_timer_seconds", "Age of the oldest due timer.", registry=registry).set(overdue)
+        if house.settings.nats_servers:
+            meaning = "Events that are not passed on to NATS yet."
+            Gauge("forewarn_relay_lag_events", meaning, registry=registry).set(relayed)
         Gauge(
             "forewarn_audit_heartbeat_seconds", "Since an audit last found all well; +Inf before.", registry=registry
         ).set(audited.get("age_seconds", inf))
@@ -102,4 +107,5 @@ def _database(house: House) -> dict[str, Any]:
             "oldest_due_timer_seconds": oldest_due(connection, house.clock()),
             "deliveries": lag(connection, house.clock()),
             "audit": last_audit(connection, system_clock()),
+            **({"relay_lag": relay.lag(connection)} if house.settings.nats_servers else {}),
         }

@@ -105,6 +105,7 @@ class Deliverer:
             return False
         is_behind = self._follow(behind)
         now, real_now = house.clock(), system_clock()
+        self._make_room(list(self._back))
         with house.database.read() as connection:
             rooms = self._rooms.of([one.key for one in self._live], monotonic())
             ids = due_ids(connection, rooms, now, real_now, self._rooms.left)
@@ -160,13 +161,17 @@ class Deliverer:
         except BaseException:
             self._back.extendleft(reversed(tried))  # Nobody else knows it.
             raise
-        for one in tried:
-            self._rooms.end(one.owed, taken=outcome(one.posted.status_code) == "delivered")
+        self._make_room(tried)
         for one in taken:
             self._rooms.begin(one, monotonic())
         self._house.sent.attempts += len(recorded)
         self._house.sent.failed += sum(one.outcome != "delivered" for one in recorded)
         return recorded, taken
+
+    def _make_room(self, tried: Iterable[Tried]) -> None:
+        """What has come back makes way for others, though it is still to be written down."""
+        for one in tried:
+            self._rooms.end(one.owed, taken=outcome(one.posted.status_code) == "delivered")
 
     # What is sent
 
@@ -186,7 +191,7 @@ class Deliverer:
                     except Exception:  # Its own fault: the others go.
                         log.warning("deliveries.not_made", delivery_id=owed.delivery_id, exc_info=True)
                         self._back.append(Tried(owed, now, 0.0, Posted(error=NOT_MADE)))
-        except DBAPIError:
+        except BaseException:
             for owed in taken:  # Their leases run out, and they are taken again.
                 self._rooms.end(owed)
             raise

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, func, select, update
 
 from app.database.tables import events, followers, ledgers
 from app.events.feed import page
@@ -176,6 +176,13 @@ def relay_of(house: House) -> Relay | None:
     if not settings.nats_servers:
         return None
     return Relay(house, settings.nats_servers, settings.nats_credentials)
+
+
+def lag(connection: Connection) -> int:
+    """How many events the furthest organisation has that are not passed on yet."""
+    reached = and_(followers.c.organisation == ledgers.c.organisation, followers.c.name == NAME)
+    behind = func.max(ledgers.c.position - func.coalesce(followers.c.position, 0))
+    return connection.execute(select(behind).select_from(ledgers).outerjoin(followers, reached)).scalar() or 0
 
 
 def _move(connection: Connection, organisation: str, place: int) -> None:

@@ -20,7 +20,7 @@ Endpoint = tuple[str, str]
 
 
 class Rooms:
-    """What is under way or not yet written down, by endpoint; instants are monotonic seconds."""
+    """What is under way, by endpoint; instants are monotonic seconds."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, str], tuple[Endpoint, float]] = {}
@@ -42,9 +42,9 @@ class Rooms:
         self._open[owed.organisation, owed.delivery_id] = ((owed.organisation, owed.endpoint_id), now)
 
     def end(self, owed: Owed, *, taken: bool | None = None) -> None:
-        """It is written down, or was given up (None)."""
-        self._open.pop((owed.organisation, owed.delivery_id), None)
+        """It has come back, or was given up (None); said twice, it counts once."""
+        was_open = self._open.pop((owed.organisation, owed.delivery_id), None)
         endpoint = (owed.organisation, owed.endpoint_id)
-        if taken is not None:
+        if was_open is not None and taken is not None:
             earned = self._earned.get(endpoint, AT_FIRST)
             self._earned[endpoint] = min(PER_ENDPOINT, earned * 2) if taken else AFTER_A_FAILURE

@@ -22,6 +22,7 @@ from sqlalchemy import select, update
 
 from app.database.tables import followers
 from app.events.envelope import Envelope, cloud_event
+from app.operations import relay
 from app.operations.jetstream import STREAM, Post, subject_of
 from app.operations.relay import NAME, Relay
 from app.settings import Settings
@@ -178,8 +179,11 @@ def test_what_is_recorded_while_there_is_no_server_is_published_once_there_is(sq
         cluster.kill(0)
         with relaying(office, cluster):
             submit(office, 3)
+            behind = lagging(office)
             cluster.start(0)
             eventually(lambda: place(office) == end(office))
+
+        assert (behind, lagging(office)) == (end(office), 0)
 
         assert asyncio.run(stored(cluster)) == published(office)
 
@@ -213,6 +217,8 @@ def test_a_service_with_the_setting_passes_its_ledger_on(server: Cluster, sqlite
             return False
 
         eventually(is_stored)
+        eventually(lambda: application.client.get("/readyz").json()["relay_lag"] == 0)
+        assert "forewarn_relay_lag_events 0.0" in application.client.get("/metrics").text
 
 
 def test_a_name_is_one_token_of_a_subject(sqlite_url: str) -> None:
@@ -288,6 +294,11 @@ def published(office: Office) -> list[Message]:
 
 def message_of(envelope: Envelope) -> Message:
     return Message(subject_of(envelope), f"{envelope.organisation}:{envelope.sequence}", cloud_event(envelope))
+
+
+def lagging(office: Office) -> int:
+    with office.house.database.read() as connection:
+        return relay.lag(connection)
 
 
 @asynccontextmanager

@@ -140,4 +140,5 @@ class Health(Answered):
     follower_lag: int | None = Field(None, description="Events that the slowest follower is behind.")
     oldest_due_timer_seconds: Number | None = None
     deliveries: DeliveryLag | None = None
+    relay_lag: int | None = Field(None, description="Events that are not passed on to NATS yet, where it is set up.")
     audit: Audit | None = None
