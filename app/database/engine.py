@@ -80,11 +80,13 @@ class Database:
 def is_connection_lost(error: Exception) -> bool:
     """Whether a statement failed because the database went away or is full, rather than because it is wrong."""
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or isinstance(error.orig, _AWAY)
+        return error.connection_invalidated or (isinstance(error.orig, _AWAY) and not isinstance(error.orig, _CROSSED))
     return isinstance(error, (*_AWAY, SQLAlchemyTimeout))
 
 
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, sqlite3.OperationalError)
+_CROSSED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+"""Two transactions were in each other's way: nobody went away, and trying again is right."""
 
 
 _BY_INDEX = """

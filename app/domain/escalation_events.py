@@ -152,7 +152,9 @@ class ChainExhausted:
 
 @dataclass(frozen=True, slots=True)
 class ContactFailed:
-    """Whoever this level asks could not be told: the message to their endpoint failed so many times."""
+    """Whoever this level asks could not be told: the message to their endpoint failed so many times, or was not even
+    tried (0), because the endpoint is held or fails to take what comes before it.
+    """
 
     level: int
     endpoint_id: str

@@ -108,6 +108,8 @@ class Incident:
     harm: str
     service_id: str | None = None
     reference: str | None = None
+    person_ref: str | None = None
+    narrative: str | None = None
 
     @property
     def identity(self) -> None:

@@ -54,6 +54,8 @@ def _harm(incident: Incident) -> dict[str, object]:
             "service_id": incident.service_id,
             "incident_type": incident.incident_type,
             "classification": HARM_INCIDENT,
+            "person_ref": incident.person_ref,
+            "narrative": incident.narrative,
             "potential_harm": None if incident.harm == UNMAPPED else incident.harm,
             "attributes": {"reference": incident.reference} if incident.reference else None,
         }

@@ -149,6 +149,8 @@ def _incident(said: Said) -> Incident:
         harm=said.code("harm", HARMS),
         service_id=said.identifier("service_id"),
         reference=said.identifier("reference"),
+        person_ref=said.identifier("person_ref"),
+        narrative=said.text("narrative", LONGEST_REASON),
     )
 
 

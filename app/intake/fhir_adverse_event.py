@@ -63,6 +63,8 @@ def adverse_event(said: Said, inside: Contained) -> tuple[str, dict[str, Any]]:
             "incident_type": kind,
             "harm": harm or _severity_said(said),
             "reference": _own_reference(said),
+            "person_ref": person,
+            "narrative": words,
         }
     return "care.near_miss.reported.v1", {
         "occurred_at": occurred_at,

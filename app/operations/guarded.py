@@ -1,7 +1,8 @@
 """Connections to somebody we do not know: only to addresses that were judged, and only so much is read of each answer.
 
 A name is resolved once for each connection, every address of the answer is judged, and the connection goes to an
-address that was judged; a second question could be answered otherwise. TLS speaks to the name, later and elsewhere.
+address that was judged; a second question could be answered otherwise. Where TLS is to be spoken nothing is read before
+it is. What is no part of an answer is never read as one, and the connection over which it came is used no more.
 """
 
 # ruff: noqa: ASYNC109 - httpcore hands its timeouts on so.
@@ -12,9 +13,10 @@ import ssl
 import threading
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Self, SupportsIndex
 
 import httpcore2
+import structlog
 
 from app.operations.outside import Address, Networks, NotAllowed, Where, judge_answer
 
@@ -23,6 +25,8 @@ CONNECTING = 5.0
 HEAD_AT_MOST = 32 * 1024
 """Bytes that are read of one answer, interim answers and headers included."""
 _TRIED_ADDRESSES = 4
+
+log = structlog.get_logger(__name__)
 
 Resolver = Callable[[str, int], list[str]]
 """The addresses of a name, for a port; blocks, and raises OSError where there are none."""
@@ -34,6 +38,10 @@ class NameNotResolved(Exception):
 
 class TooMuch(httpcore2.ReadError):
     """The head of an answer does not end."""
+
+
+class Unasked(httpcore2.ReadError):
+    """Something came before anything was asked."""
 
 
 def resolve(host: str, port: int) -> list[str]:
@@ -58,8 +66,7 @@ class Lookups:
 
     def _ask(self, host: str, port: int) -> asyncio.Future[list[str]]:
         loop = asyncio.get_running_loop()
-        future = self._asked[host, port] = loop.create_future()
-        future.add_done_callback(lambda _: self._asked.pop((host, port)))
+        future: asyncio.Future[list[str]] = loop.create_future()
 
         def tell(answer: list[str] | Exception) -> None:
             if future.done():
@@ -81,6 +88,9 @@ class Lookups:
                 return  # The loop has ended; nobody waits.
 
         threading.Thread(target=look, name="lookup", daemon=True).start()
+        # Not before: when no thread is to be had, nobody else waits for an answer that never comes.
+        self._asked[host, port] = future
+        future.add_done_callback(lambda _: self._asked.pop((host, port)))
         return future
 
 
@@ -109,14 +119,20 @@ class Guarded(httpcore2.AsyncNetworkBackend):
                 addresses = await self._resolved(host, port)
         except TimeoutError:
             raise NameNotResolved from None
-        judge_answer(where, addresses, self._allowed)
+        try:
+            judge_answer(where, addresses, self._allowed)
+        except NotAllowed as refused:
+            # A literal address was judged with its URL; who wrote a name is not told what our resolver knows of it.
+            log.warning("guarded.not_allowed", host=host, reason=str(refused))
+            raise NotAllowed("The endpoint's name leads to an address that is not allowed.") from None
         tried = addresses[:_TRIED_ADDRESSES]
         failed: tuple[type[Exception], Exception] = (httpcore2.ConnectError, NameNotResolved())
         for left, address in zip(range(len(tried), 0, -1), tried, strict=True):
             try:
                 its_share = max(0.01, (until - loop.time()) / left)
                 async with asyncio.timeout(its_share):
-                    return Bounded(*await asyncio.open_connection(str(address), port))
+                    connected = await _connect(address, port)
+                    return Silent(connected) if self._scheme == "https" else await Bounded.over(connected)
             except TimeoutError as error:
                 failed = httpcore2.ConnectTimeout, error
             except OSError as error:
@@ -140,27 +156,108 @@ class Guarded(httpcore2.AsyncNetworkBackend):
             raise NameNotResolved from None
 
 
+async def _connect(address: Address, port: int) -> socket.socket:
+    connection = socket.socket(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class Silent(httpcore2.AsyncNetworkStream):
+    """A connection on which nothing is read or written but TLS: what comes before it is no beginning of an answer."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+
+    async def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            return await Bounded.over(
+                self._connection,
+                ssl=ssl_context,
+                server_hostname=server_hostname,
+                ssl_handshake_timeout=timeout or CONNECTING,
+            )
+        except OSError as error:
+            raise httpcore2.ConnectError from error
+
+    async def aclose(self) -> None:
+        self._connection.close()
+
+
+class _Counting(asyncio.StreamReader):
+    """Knows how much of what has come nobody has read."""
+
+    unread = 0
+
+    def feed_data(self, data: Iterable[SupportsIndex]) -> None:
+        data = bytes(data)
+        self.unread += len(data)
+        super().feed_data(data)
+
+    async def read(self, n: int = -1) -> bytes:
+        data = await super().read(n)
+        self.unread -= len(data)
+        return data
+
+
 class Bounded(httpcore2.AsyncNetworkStream):
-    """A connection of which only so much is read for each request. It needs no timeouts: one deadline stands around
-    everything.
+    """A connection of which only so much is read for each request, and nothing that is no part of its answer.
+
+    It is read line by line, since a head ends with a line, and so does a body in chunks; a body of a known length is
+    told by `expect`. What is left when the answer has ended answers nothing that was asked. No timeouts are needed: one
+    deadline stands around everything.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: _Counting, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._read = b""
+        """Read, and not handed on."""
         self._left = HEAD_AT_MOST
+        self._body: int | None = None
+        self._asking = False
+
+    @classmethod
+    async def over(cls, connection: socket.socket, **tls: Any) -> Self:
+        """Take over a connection; with `tls`, what `create_connection` wants to know for it."""
+        loop = asyncio.get_running_loop()
+        reader = _Counting(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, sock=connection, **tls)
+        return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+    def expect(self, length: int) -> None:
+        """So many bytes follow the head."""
+        self._body = length
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._asking = False
         if self._left <= 0:
             raise TooMuch
         try:
-            data = await self._reader.read(min(max_bytes, self._left))
+            self._read = self._read or await self._reader.read(min(max_bytes, self._left))
         except OSError as error:
             raise httpcore2.ReadError from error
+        end = self._read.find(b"\n") + 1 or len(self._read)
+        if self._body is not None:
+            end = min(self._body, len(self._read))
+            self._body -= end
+        data, self._read = self._read[:end], self._read[end:]
         self._left -= len(data)
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if not self._asking and self._is_readable():
+            await self.aclose()
+            raise Unasked
+        self._asking = True
+        self._body = None
         self._left = HEAD_AT_MOST
         try:
             self._writer.write(buffer)
@@ -171,22 +268,9 @@ class Bounded(httpcore2.AsyncNetworkStream):
     async def aclose(self) -> None:
         self._writer.transport.abort()  # What it still has to say is of no interest.
 
-    async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore2.AsyncNetworkStream:
-        try:
-            await self._writer.start_tls(
-                ssl_context, server_hostname=server_hostname, ssl_handshake_timeout=timeout or CONNECTING
-            )
-        except OSError as error:
-            await self.aclose()
-            raise httpcore2.ConnectError from error
-        except BaseException:  # The deadline has come; nobody else knows the connection yet.
-            await self.aclose()
-            raise
-        return self
-
     def get_extra_info(self, info: str) -> Any:
-        if info == "is_readable":  # While nothing is asked: the other side has closed, or says what it should not.
-            return self._reader.at_eof() or self._writer.is_closing()
-        return self._writer.get_extra_info(info)
+        return self._is_readable() if info == "is_readable" else self._writer.get_extra_info(info)
+
+    def _is_readable(self) -> bool:
+        """While nothing is asked: the other side has closed, or says what it should not."""
+        return bool(self._read or self._reader.unread) or self._reader.at_eof() or self._writer.is_closing()

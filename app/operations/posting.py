@@ -10,11 +10,11 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import httpcore2
 
-from app.operations.guarded import CONNECTING, Guarded, Lookups, NameNotResolved, Resolver, TooMuch, resolve
+from app.operations.guarded import CONNECTING, Bounded, Guarded, Lookups, NameNotResolved, Resolver, TooMuch, resolve
 from app.operations.outside import Networks, NotAllowed, Where, where_of
 
 DEADLINE = 15.0
@@ -125,6 +125,7 @@ async def _post(line: _Line, headers: Mapping[str, str], body: bytes) -> Posted:
     )
     answer = await line.pool.handle_async_request(request)
     try:
+        _expect(answer)
         kept = bytearray()
         async with aclosing(_chunks(answer)) as chunks:
             async for chunk in chunks:
@@ -140,6 +141,14 @@ async def _post(line: _Line, headers: Mapping[str, str], body: bytes) -> Posted:
         _readable(bytes(kept[:KEPT])),
         None if retry_after is None else retry_after.decode("latin-1"),
     )
+
+
+def _expect(answer: httpcore2.Response) -> None:
+    """Tell the connection how much of what comes is the answer's body, unless its chunks do."""
+    headers = {name.lower(): value for name, value in answer.headers}
+    stream = cast("Any", answer).extensions["network_stream"]
+    if isinstance(stream, Bounded) and b"content-length" in headers and b"transfer-encoding" not in headers:
+        stream.expect(int(headers[b"content-length"]))
 
 
 def _chunks(answer: httpcore2.Response) -> AsyncGenerator[bytes]:

@@ -16,6 +16,7 @@ from app.domain import intake
 from app.domain.intake import REPLAYABLE, Finding, InRound, IntakeRecord, Outcome, Receive, Received, Replay
 from app.domain.moment import parse_instant, to_micros
 from app.domain.occurrence import Denominator, Round
+from app.domain.recognition_saying import NO_TIME_SAID
 from app.domain.report import Source
 from app.events.canonical import canonical
 from app.events.sealing import fingerprint, token
@@ -29,6 +30,7 @@ from app.operations.reporting import Sealer, place_document
 from app.operations.revise import Record
 from app.operations.submit import LATEST, record
 
+SAYS_LESS = "says_less"
 CONFLICT = "This source sent the same id with other content: give what is new an id of its own."
 
 
@@ -196,6 +198,8 @@ class Taking:
             return Plan(self._found(judged, occurrence, near_miss_id, Outcome.UNCHANGED, ended), _nothing)
         if judged.outcome in (Outcome.UNMAPPED, Outcome.NOT_UNDERSTOOD):  # It says nothing that is understood here.
             return Plan(self._found(judged, occurrence, near_miss_id), _nothing)
+        if judged.reason == NO_TIME_SAID:  # That it was done does not say that it was done in time.
+            return Plan(self._found(judged, occurrence, near_miss_id, Outcome.UNCHANGED, SAYS_LESS), _nothing)
         row = intake_records.c
         said = self._newest(
             occurrence, row.near_miss_id == near_miss_id, row.status.in_([Outcome.RECOGNISED, Outcome.JOINED])
@@ -282,6 +286,7 @@ _SAYS = {
     "marked_duplicate": "The near miss that an earlier word made is a duplicate of another: it is left alone.",
     "already_closed": "The near miss that an earlier word made is closed: it is left alone.",
     "nothing_new": "It says what was known already.",
+    SAYS_LESS: "It says that it was done, but not when: what an earlier word made of it stands.",
     "part_of_a_round": "It is still one of those that were late together.",
 }
 

@@ -100,6 +100,8 @@ def test_the_example_of_hl7_is_an_incident_with_harm() -> None:
             "incident_type": "medication",
             "harm": "low",
             "reference": "49476534",
+            "person_ref": "example",
+            "narrative": "This was a mild rash on the left forearm",
         },
     )
 

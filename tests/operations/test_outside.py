@@ -5,17 +5,21 @@ import json
 import socket
 import threading
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import httpcore2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from app.operations.guarded import Bounded
 from app.operations.outside import Networks, judge_address, judge_url, networks_of
 from app.operations.posting import KEPT, Outside, Posted
 from app.operations.postman import new_event_loop
@@ -26,6 +30,11 @@ from tests.receivers import Authority, Receiver, Reply
 VECTORS: dict[str, Any] = json.loads((CASES / "ssrf_vectors.json").read_text(encoding="utf-8"))
 HERE = networks_of("127.0.0.0/8")
 SHORT = 0.5
+ANSWER = b"HTTP/1.1 204 X\r\n\r\n"
+CHUNKED = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n3\r\na\nb\r\n0\r\n\r\n"
+OF_A_LENGTH = b"HTTP/1.1 200 X\r\ncontent-length: 3\r\n\r\na\nb"
+Loop = Callable[[], asyncio.AbstractEventLoop]
+on_both_loops = pytest.mark.parametrize("loop", [asyncio.new_event_loop, new_event_loop], ids=["asyncio", "ours"])
 HEADERS = {"content-type": "application/json", "webhook-id": "msg_1"}
 
 
@@ -37,6 +46,7 @@ def post(
     authority: Authority | None = None,
     deadline: float = 10.0,
     times: int = 1,
+    loop: Loop = new_event_loop,
 ) -> list[Posted]:
     """What came of posting so many times, one after the other, in a loop of its own."""
 
@@ -48,7 +58,7 @@ def post(
         finally:
             await outside.aclose()
 
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(carry())
 
 
@@ -220,6 +230,16 @@ def test_one_address_that_is_not_allowed_spoils_the_name(answer: list[str]) -> N
     assert receiver.connections == 0
 
 
+def test_who_names_a_host_is_not_told_what_address_our_resolver_knows_of_it() -> None:
+    with capture_logs() as logged:
+        (posted,) = post("https://hooks.example.org/", names=lambda *_: ["10.1.2.3"])
+
+    assert posted.error == "not-allowed: The endpoint's name leads to an address that is not allowed."
+    assert [(one["host"], one["reason"]) for one in logged] == [
+        ("hooks.example.org", "The address 10.1.2.3 is private.")
+    ]
+
+
 def test_the_next_address_is_tried_when_one_takes_no_connection() -> None:
     with Receiver() as receiver:
         answer = ["127.77.0.1", "127.0.0.1"]
@@ -261,6 +281,28 @@ def test_a_name_server_that_does_not_answer_costs_one_thread_and_the_deadline() 
     assert {code(one) for one in all_of_them} == {"timeout"}
     assert len(asked) == 1
     assert monotonic() - began < 4 * SHORT
+
+
+def test_a_lookup_for_which_no_thread_is_to_be_had_fails_at_once_and_the_next_is_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def carry(url: str) -> tuple[Posted, Posted]:
+        outside = Outside(HERE, resolver=lambda *_: ["127.0.0.1"], deadline=SHORT)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", exhausted)
+            first = await outside.post(url, HEADERS, b"{}")
+        second = await outside.post(url, HEADERS, b"{}")
+        await outside.aclose()
+        return first, second
+
+    with Receiver() as receiver:
+        first, second = asyncio.run(carry(f"http://hooks.example.org:{receiver.port}/"))
+
+    assert (first.status_code, code(first)) == (None, "failed")
+    assert second.status_code == 204
 
 
 # Receivers
@@ -347,7 +389,150 @@ def test_a_port_where_nobody_listens_is_told_as_such() -> None:
     assert code(posted) == "connection-failed"
 
 
+# Answers that nobody asked for
+
+
+@on_both_loops
+@pytest.mark.parametrize("answer", [ANSWER, OF_A_LENGTH, CHUNKED])
+def test_a_connection_is_used_again_after_an_answer_that_ends_where_it_should(answer: bytes, loop: Loop) -> None:
+    async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            writer.write(answer)
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(len(b"{}"))
+
+    with Receiver(lambda _request: answering) as receiver:
+        posted = post(receiver.url, times=3, loop=loop)
+
+    assert {one.response for one in posted} == {"" if answer is ANSWER else "a\nb"}
+    assert receiver.connections == 1
+
+
+@on_both_loops
+@pytest.mark.parametrize("answer", [ANSWER, OF_A_LENGTH, CHUNKED])
+def test_an_answer_glued_to_another_answers_nothing(answer: bytes, loop: Loop) -> None:
+    async def gluing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer + ANSWER.removesuffix(b"\r\n"))  # A line that could wait where nobody sees it.
+        await reader.readuntil(b"{}")
+        writer.write(b"\r\n")
+        await reader.read()
+
+    with Receiver(lambda _request: gluing) as receiver:
+        posted = post(receiver.url, times=3, loop=loop, deadline=2.0)
+
+    assert all(one.error is None for one in posted)
+    assert len(receiver.requests) == receiver.connections == 3
+
+
+@on_both_loops
+def test_an_answer_that_comes_while_nothing_is_asked_answers_nothing(loop: Loop) -> None:
+    asked, told = threading.Event(), threading.Event()
+
+    async def repeating(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(ANSWER)
+        await asyncio.to_thread(asked.wait, 10)
+        writer.write(ANSWER)
+        told.set()
+        await reader.read()
+
+    async def carry(url: str) -> list[Posted]:
+        outside = Outside(HERE, deadline=10.0)
+        first = await outside.post(url, HEADERS, b"{}")
+        asked.set()
+        await asyncio.to_thread(told.wait, 10)
+        await asyncio.sleep(0)  # What is there is read.
+        second = await outside.post(url, HEADERS, b"{}")
+        await outside.aclose()
+        return [first, second]
+
+    with Receiver(lambda _request: repeating) as receiver, asyncio.Runner(loop_factory=loop) as runner:
+        posted = runner.run(carry(receiver.url))
+
+    assert [one.status_code for one in posted] == [204, 204]
+    assert len(receiver.requests) == receiver.connections == 2
+
+
+@on_both_loops
+def test_nothing_is_asked_over_a_connection_on_which_something_waits(loop: Loop) -> None:
+    async def carry() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            ours = socket.create_connection(listening.getsockname())
+            theirs, _ = listening.accept()
+        with theirs:
+            ours.setblocking(False)
+            bounded = await Bounded.over(ours)
+            theirs.sendall(ANSWER)
+            async with asyncio.timeout(10):
+                while not bounded.get_extra_info("is_readable"):  # noqa: ASYNC110 - It tells nobody.
+                    await asyncio.sleep(0)
+
+            with pytest.raises(httpcore2.ReadError):
+                await bounded.write(b"POST / HTTP/1.1\r\n\r\n")
+
+            await asyncio.sleep(0)
+            theirs.settimeout(10)
+            with suppress(ConnectionResetError):
+                assert await asyncio.to_thread(theirs.recv, 1) == b""
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(carry())
+
+
 # TLS
+
+
+@contextmanager
+def interfering(speak: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of somebody who speaks as told on each connection, in a thread; it hears when the connection ends."""
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                connection.settimeout(10)
+                with suppress(OSError), connection:
+                    speak(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield f"https://127.0.0.1:{listening.getsockname()[1]}/hook"
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(10)
+
+
+@on_both_loops
+def test_what_is_said_before_tls_is_no_answer_over_tls(authority: Authority, tmp_path: Path, loop: Loop) -> None:
+    context = authority.server(tmp_path, "127.0.0.1")
+    heard: list[bytes] = []
+
+    def speak(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        with context.wrap_socket(connection, server_side=True) as encrypted:
+            heard.append(encrypted.recv(1024))
+
+    with interfering(speak) as url:
+        posted = post(url, authority=authority, times=20, loop=loop)
+
+    assert {(one.status_code, code(one)) for one in posted} == {(None, "tls-failed")}
+    assert heard == []
+
+
+@on_both_loops
+def test_a_receiver_that_never_shakes_hands_is_left_at_the_deadline(authority: Authority, loop: Loop) -> None:
+    left = threading.Event()
+
+    def speak(connection: socket.socket) -> None:
+        with suppress(ConnectionResetError):
+            while connection.recv(65536):
+                pass
+        left.set()
+
+    with interfering(speak) as url:
+        (posted,) = post(url, authority=authority, deadline=SHORT / 2, loop=loop)
+
+        assert code(posted) == "timeout"
+        assert left.wait(5)
 
 
 @pytest.fixture(scope="module")

@@ -81,6 +81,22 @@ def test_a_newer_word_on_the_same_dose_revises_what_it_made(database_url: str) -
         assert anew["near_miss_id"] != made["near_miss_id"]
 
 
+def test_a_newer_word_that_says_less_takes_nothing_back(database_url: str) -> None:
+    with opened(database_url) as office:
+        omitted = office.take(dose("d-1", at="08:40", **OMITTED))
+        late = office.take(visit("v-1", at="08:45"))
+        missed = office.take(visit("v-2", at="08:46", visit_id="v-9", status="missed", actual_start=None))
+
+        given = office.take(dose("d-2", at="09:00", administered_at=None))
+        done = office.take(visit("v-3", at="09:00", status="completed", actual_start=None))
+        approved = office.take(visit("v-4", at="09:00", visit_id="v-9", status="completed", actual_start=None))
+
+        for before, after in ((omitted, given), (late, done), (missed, approved)):
+            assert (after["outcome"], after["reason"]) == ("unchanged", "says_less")
+            assert after["near_miss_id"] == before["near_miss_id"]
+            assert office.near_miss(before["near_miss_id"])["status"] == "awaiting_details"
+
+
 def test_what_people_ended_no_source_begins_again_and_what_nobody_understands_changes_nothing(
     database_url: str,
 ) -> None:

@@ -67,6 +67,8 @@ TARGETS: Mapping[str, Mapping[str, str]] = {
         "occurred_at": MOMENT,
         "service_id": TEXT,
         "reference": TEXT,
+        "person_ref": TEXT,
+        "narrative": TEXT,
     },
     "care.denominator.v1": {
         "service_id": TEXT,
