@@ -28,6 +28,14 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def stopwatch() -> Callable[[], float]:
+    """What tells the seconds since now by the clock that counts more of them: one of the two stands still when the
+    machine is suspended, the other may be set back.
+    """
+    going, wall = time.monotonic(), time.time()
+    return lambda: max(time.monotonic() - going, time.time() - wall)
+
+
 def clock_for(setting: str | None) -> Clock:
     """The clock that `FOREWARN_CLOCK` names: the system's when unset, else the file's instant at every ask."""
     if not setting:

@@ -22,7 +22,7 @@ from app.events.envelope import Envelope
 from app.events.sealing import fingerprint, token
 from app.events.store import Cause
 from app.intake.cloudevents import structured
-from app.operations import reviewing, revise, settle, taking
+from app.operations import duplicating, reviewing, revise, settle, taking
 from app.operations.desk import Desk
 from app.operations.follow import catch_up
 from app.operations.house import House
@@ -143,7 +143,7 @@ class Office:
 
     def withdrawal(self, near_miss_id: str, reason: str = "Entered twice.") -> Command:
         return self.command(
-            lambda desk, cause: revise.withdraw(desk, cause, revise.load(desk, near_miss_id), reason),
+            lambda desk, cause: duplicating.withdraw(desk, cause, revise.load(desk, near_miss_id), reason),
             near_miss_id,
             show_near_miss,
         )

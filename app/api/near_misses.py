@@ -35,7 +35,7 @@ from app.domain.near_miss import (
     Stage,
 )
 from app.events.store import Cause
-from app.operations import revise
+from app.operations import duplicating, revise
 from app.operations.desk import Desk
 from app.operations.feedback import feedback_on
 from app.operations.job import Answer, IdempotencyKeyReused, Submit
@@ -198,7 +198,7 @@ async def withdraw_near_miss(request: Request, near_miss_id: str) -> Response:
         if said["kind"] == "duplicate":
             revise.mark_duplicate(desk, cause, record, said["reason"], said["duplicate_of"])
         else:
-            revise.withdraw(desk, cause, record, said["reason"])
+            duplicating.withdraw(desk, cause, record, said["reason"])
 
     return await change(run)
 

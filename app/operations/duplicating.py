@@ -2,7 +2,8 @@
 
 A follower proposes; here each pair is looked at under the head's lock, in the streams of both. Confirming makes one a
 duplicate of the other, which keeps every source reference; undoing it lets the record count again, judged anew, and
-gives the reference back. What was once told apart is never confirmed by the rule, only by people.
+gives the reference back. What was once told apart is never confirmed by the rule, only by people; nor are two of one
+source, be it through a third record that both look like.
 """
 
 import json
@@ -14,9 +15,9 @@ from sqlalchemy import Connection, select
 
 from app.database.tables import duplicate_proposals, escalation_members
 from app.domain import escalation, near_miss
-from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.decider import Fault, Invalid, NotFound, Refused
 from app.domain.duplicate_rule import DuplicateRule
-from app.domain.near_miss import DuplicateDismissed, DuplicateUndone, MarkedDuplicate
+from app.domain.near_miss import DuplicateDismissed, DuplicateUndone, MarkedDuplicate, NearMiss
 from app.domain.report import Check
 from app.events.envelope import Told, instant
 from app.events.store import Cause, Draft
@@ -29,6 +30,12 @@ from app.operations.show import Reader
 from app.projections.duplicates import COLUMNS, PROPOSED, Proposal
 
 NO_SUCH_PROPOSAL = "No two records are proposed, or were decided on, under that id: GET /v1/duplicate-proposals."
+
+
+class SameSource(Refused):
+    """The rule alone does not make two occurrences that one system told of into one (409)."""
+
+    code = "same-source"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +105,25 @@ def confirm(desk: Desk, cause: Cause, pair: Pair, master: str | None, reason: st
 
 
 def confirm_by_rule(desk: Desk, cause: Cause, proposal_id: str) -> None:
-    """The same by the rule in force, if it still says so and nobody has said anything of the two."""
+    """The same by the rule in force, if it still says so and nobody has said anything of the two.
+
+    `SameSource` when one system has told both already: two doses like one visit are two. People may know more.
+    """
     pair = load(desk, proposal_id)
     rule = desk.configuration.duplicate_rule
     if pair.is_told_apart or not reaches(rule, pair.proposal):
         return
+    if pair.confirmed is None and _sources(pair.later.state) & _sources(pair.earlier.state):
+        raise SameSource("One system told of both already, and it knows its own: a person says whether they are one.")
     score, needed = f"{pair.proposal.score:g}", f"{rule.confirm_at:g}"
     reason = f"By version {rule.version} of the duplicate rule: they look alike by {score}, it asks for {needed}."
     confirm(desk, cause, pair, None, reason)
+
+
+def _sources(state: NearMiss) -> frozenset[str | None]:
+    """The systems that told of the occurrence, itself or through what is counted as it; None for a person's report."""
+    told = (state.source, *(one.source for one in state.other_sources))
+    return frozenset(one.source if one is not None else None for one in told)
 
 
 def reaches(rule: DuplicateRule, proposal: Proposal) -> bool:
@@ -128,15 +146,31 @@ def undo(desk: Desk, cause: Cause, pair: Pair, reason: str) -> None:
     now.
     """
     duplicate, stays = pair.confirmed or pair.undone or pair.both_ways[0]
+    _tell_apart(desk, cause, duplicate, stays.near_miss_id, reason)
+
+
+def withdraw(desk: Desk, cause: Cause, record: Record, reason: str) -> None:
+    """A person takes a record out of every count. What other systems said of the occurrence still stands: each record
+    that was counted as this one counts again by itself, judged once this one is out of the way.
+    """
+    revise.withdraw(desk, cause, record, reason)
+    for one in record.state.other_sources:
+        other = revise.load(desk, one.near_miss_id)
+        if other.state.duplicate_of == record.near_miss_id:  # Not what was counted as one of these.
+            _tell_apart(desk, cause, other, record.near_miss_id, reason)
+
+
+def _tell_apart(desk: Desk, cause: Cause, duplicate: Record, master_id: str, reason: str) -> None:
+    was_confirmed = duplicate.state.duplicate_of == master_id
     consumed_by = consuming(desk, duplicate.near_miss_id)
 
     def revision(check: Check) -> near_miss.Revision:
-        return DuplicateUndone(duplicate.sealer.text(reason), stays.near_miss_id, check, consumed_by)
+        return DuplicateUndone(duplicate.sealer.text(reason), master_id, check, consumed_by)
 
     after = replace(duplicate.state, duplicate_of=None)
     revise.judged(desk, cause, duplicate, after, revision, consumed_by)
-    if pair.confirmed is not None:
-        _give_back(desk, cause, duplicate, stays.near_miss_id)
+    if was_confirmed:
+        _give_back(desk, cause, duplicate, master_id)
 
 
 def _give_back(desk: Desk, cause: Cause, duplicate: Record, master_id: str | None) -> None:

@@ -1,11 +1,12 @@
 """The way to a stream of NATS JetStream: made when it is not there, published to one event at a time.
 
 Each event goes under the id organisation:sequence, once the one before it was acknowledged. So what was stored without
-our hearing of it is known by its id when it comes again, and nothing stands in another order than the ledger's.
+our hearing of it is known by its id when it comes again, and nothing stands in another order than the ledger's. As ids
+are forgotten in time, whoever was held up for long while it had its turn publishes nothing more in it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -21,9 +22,32 @@ PREFIX = "forewarn"
 REPLICAS = 3
 REMEMBERS = 600.0
 """Seconds for which a stream that is made here knows the ids of messages."""
+LONGEST_TURN = 60.0
+"""Seconds after which nothing more is published in a turn; a quarter of what the stream remembers if that is less."""
 ACKNOWLEDGED_WITHIN = 2.0
 _NOT_CLUSTERED = 10074
 _NO_MESSAGE = 10037
+
+
+class HeldUp(Exception):
+    """The turn has lasted so long that another process may have had the next, and the stream have forgotten the ids."""
+
+
+def is_of_all(error: Exception) -> bool:
+    """Whether what failed for one organisation would fail for the next: nobody answers, or the stream is gone."""
+    from nats import errors
+    from nats.js.errors import NoStreamResponseError, NotFoundError, ServiceUnavailableError
+
+    gone = (NoStreamResponseError, NotFoundError, ServiceUnavailableError, errors.NoRespondersError)
+    cut_off = (
+        errors.ConnectionClosedError,
+        errors.ConnectionDrainingError,
+        errors.ConnectionReconnectingError,
+        errors.NoServersError,
+        errors.OutboundBufferLimitError,
+        errors.StaleConnectionError,
+    )
+    return isinstance(error, (OSError, *gone, *cut_off))  # Every timeout is an OSError.
 
 
 class Post:
@@ -35,6 +59,7 @@ class Post:
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
         self._asked: set[str] = set()
+        self._longest_turn = LONGEST_TURN
 
     async def open(self) -> None:
         """Be connected, and have the stream; raises what prevents it."""
@@ -54,15 +79,16 @@ class Post:
         if self._stream is None:
             self._stream = await self._with_stream(self._client)
 
-    @staticmethod
-    async def _with_stream(client: "Client") -> "JetStreamContext":
+    async def _with_stream(self, client: "Client") -> "JetStreamContext":
         from nats.js.api import StreamConfig
         from nats.js.errors import APIError, NotFoundError
 
         stream = client.jetstream(timeout=ACKNOWLEDGED_WITHIN)  # pyright: ignore[reportUnknownMemberType]
         try:
-            await stream.stream_info(STREAM)
+            found = (await stream.stream_info(STREAM)).config.duplicate_window
+            self._longest_turn = min(LONGEST_TURN, (found or REMEMBERS) / 4)
         except NotFoundError:
+            self._longest_turn = LONGEST_TURN
             made = StreamConfig(
                 name=STREAM, subjects=[f"{PREFIX}.>"], num_replicas=REPLICAS, duplicate_window=REMEMBERS
             )
@@ -98,14 +124,15 @@ class Post:
                 raise
             self._asked.add(organisation)
             return None
-        self._asked.add(organisation)
         event: dict[str, Any] = json.loads(last.data or b"{}")
-        return int(event["sequence"]), str(event["id"])
+        reached = int(event["sequence"]), str(event["id"])
+        self._asked.add(organisation)
+        return reached
 
-    async def send(self, found: Sequence[Envelope]) -> int:
+    async def send(self, found: Sequence[Envelope], elapsed: Callable[[], float]) -> int:
         """Publish events, each once the one before is acknowledged; returns how far that went.
 
-        Raises when not even the first was.
+        Raises when not even the first was. `elapsed`: seconds since the turn began.
         """
         from nats.errors import Error
 
@@ -118,8 +145,10 @@ class Post:
             }
             body = cloud_event(envelope).encode()
             try:
+                if elapsed() > self._longest_turn:
+                    raise HeldUp(f"A turn of {elapsed():.0f} s: the next one asks the stream how far it has come.")
                 await self._stream.publish(subject_of(envelope), body, ACKNOWLEDGED_WITHIN, STREAM, headers)
-            except (Error, OSError):
+            except (Error, OSError, HeldUp):
                 if place is None:
                     raise
                 self.doubt()

@@ -16,7 +16,7 @@ from app.domain.moment import format_instant, from_micros, to_micros
 from app.domain.source import Silent, Source
 from app.events.canonical import quote
 from app.events.catalogue import NAMES
-from app.events.codec import decode
+from app.events.codec import told as decoded
 from app.events.envelope import Envelope, Told
 from app.events.store import Cause, Draft, position
 from app.operations.asking import reach_of
@@ -142,7 +142,7 @@ def _in_the_rest(connection: Connection, organisation: str, name: str, place: in
     )
     for row in connection.execute(chosen):
         envelope = Envelope._make(row)
-        if speaker(decode(envelope)) == name:
+        if speaker(decoded(envelope)) == name:
             return Hearing(envelope.recorded_at, envelope.sequence)
     return None
 

@@ -2,7 +2,8 @@
 
 Its place moves only past what the stream acknowledged, and after every break the stream itself is asked how far it has
 come. So whatever breaks off, and however many processes pass the same events on, the stream has each of them once and
-in order. What is published is the CloudEvent of the feed.
+in order. An organisation that cannot be passed on rests; the others go on. What is published is the CloudEvent of the
+feed.
 """
 
 import asyncio
@@ -14,11 +15,12 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection, and_, func, select, update
 
+from app.clock import monotonic, stopwatch
 from app.database.tables import events, followers, ledgers
 from app.events.feed import page
 from app.operations.follow import claim
 from app.operations.house import House
-from app.operations.jetstream import STREAM, Post
+from app.operations.jetstream import STREAM, Post, is_of_all
 
 NAME = "nats"
 """The follower's name."""
@@ -42,6 +44,7 @@ class Relay:
     def __init__(self, house: House, servers: Sequence[str], credentials: Path | None = None) -> None:
         self._house = house
         self._post = Post(servers, credentials)
+        self._resting: dict[str, tuple[float, float]] = {}
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._woken, self._ended = asyncio.Event(), asyncio.Event()
@@ -91,21 +94,35 @@ class Relay:
         self._woken.clear()
 
     def once(self, runner: asyncio.Runner) -> None:
-        """Pass on what there is, a page of each organisation in turn."""
-        while not self._stopping.is_set() and (behind := self._behind()):
-            runner.run(self._post.open())
+        """Pass on what there is, a page of each organisation in turn; raises what concerns all of them."""
+        while not self._stopping.is_set() and (behind := self._awake()):
             moved = 0
-            foreign: OtherLedger | None = None
             for organisation in behind:
+                runner.run(self._post.open())
                 try:
                     moved += self._step(runner, organisation)
-                except OtherLedger as error:  # The other organisations are none the worse for it.
-                    foreign = error
-                    self._post.forget(organisation)
-            if foreign is not None and not moved:
-                raise foreign
+                except Exception as error:
+                    if is_of_all(error):
+                        raise
+                    pause = self._let_rest(organisation)
+                    log.warning("relay.failed", organisation=organisation, again_in_seconds=pause, exc_info=True)
+                else:
+                    self._resting.pop(organisation, None)
             if not moved:
                 return
+
+    def _awake(self) -> list[str]:
+        """Those behind, without those that rest after what failed."""
+        now = monotonic()
+        return [one for one in self._behind() if self._resting.get(one, (now, 0.0))[0] <= now]
+
+    def _let_rest(self, organisation: str) -> float:
+        """What failed for one organisation is tried again, ever more slowly; returns the seconds until then."""
+        _, before = self._resting.get(organisation, (0.0, FIRST_PAUSE / 2))
+        pause = min(2 * before, LONGEST_PAUSE)
+        self._resting[organisation] = (monotonic() + pause, pause)
+        self._post.forget(organisation)
+        return pause
 
     def _behind(self) -> list[str]:
         """The organisations whose ledgers have gone on."""
@@ -122,6 +139,7 @@ class Relay:
 
     def _step(self, runner: asyncio.Runner, organisation: str) -> bool:
         """One page of an organisation; returns whether its place has moved."""
+        elapsed = stopwatch()  # Of the whole turn: what was seen at its beginning may not be so any more.
         with self._turn(organisation) as turn:
             if turn is None:
                 return False
@@ -132,7 +150,7 @@ class Relay:
             with self._house.database.read() as connection:
                 found = page(connection, organisation, place, PAGE).events
             if found:
-                place = runner.run(self._post.send(found))
+                place = runner.run(self._post.send(found, elapsed))
             move(place)
             return True
 

@@ -169,7 +169,7 @@ def check_link(record: Record, document: Mapping[str, Any], cause: Cause) -> Non
 
 
 def withdraw(desk: Desk, cause: Cause, record: Record, reason: str) -> None:
-    """Take the record out of every count."""
+    """Take the record out of every count; `duplicating.withdraw` minds what is counted as it, too."""
     judged(desk, cause, record, None, lambda check: near_miss.Withdrawn(record.sealer.text(reason), check))
 
 

@@ -1,8 +1,9 @@
 """Which sources there are, and when each was heard last: declared ones, and whatever a record or an intake names.
 
 A follower: nothing of it is on the way of a submission. Who asks in between (see `operations/quiet.py`) looks into the
-ledger after this follower's place. History that is imported is no word of today, and the service's own records are no
-source; a resend that is known already is no event, so it is not heard either.
+ledger after this follower's place. A source speaks with a key: what a person types in under its name, what is imported,
+and what is read again of what it sent long ago are no word of today. The service's own records are no source; a resend
+that is known already is no event, so it is not heard either.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from app.domain.intake import Received
 from app.domain.near_miss import Recorded
 from app.domain.rule import OWN_SOURCE
 from app.domain.source import Declared, Silent, SpokeAgain
-from app.events.envelope import Told
+from app.events.envelope import Envelope, Told
 from app.projections.context import Context
 
 TABLES = (heard_sources,)
@@ -36,15 +37,20 @@ class Row:
     is_new: bool = False
 
 
-def speaker(event: object) -> str | None:
+def speaker(told: Told[Any]) -> str | None:
     """The source that an event shows to have spoken, if it does."""
-    match event:
+    match told.event:
         case Recorded(source=source, as_history=as_history) if source is not None and not as_history:
-            return None if source.source == OWN_SOURCE else source.source
+            return source.source if source.source != OWN_SOURCE and _is_submitted(told.envelope) else None
         case Received(source=source):
             return source
         case _:
             return None
+
+
+def _is_submitted(envelope: Envelope) -> bool:
+    """Whether a key said it for itself, and it follows from nothing that came in: that was heard, or is read again."""
+    return envelope.actor.startswith("key/") and envelope.causation_id is None
 
 
 def apply(context: Context, told: Told[object]) -> None:
@@ -61,7 +67,7 @@ def apply(context: Context, told: Told[object]) -> None:
         case SpokeAgain():
             row = _of(context, envelope.subject, envelope.sequence)
             _keep(context, envelope.subject, replace(row, silent_sequence=None))
-        case _ if (source := speaker(event)) is not None:
+        case _ if (source := speaker(told)) is not None:
             row = _of(context, source, envelope.sequence)
             _keep(context, source, replace(row, heard_at=envelope.recorded_at, heard_sequence=envelope.sequence))
         case _:

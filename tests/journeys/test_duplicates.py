@@ -186,6 +186,19 @@ def test_a_correction_or_withdrawal_takes_its_proposals_along(ward: Ward) -> Non
     assert proposals(ward) == []
 
 
+def test_what_another_system_told_counts_again_when_its_master_is_withdrawn(ward: Ward) -> None:
+    emar, rota = told(ward, "emar", 1), told(ward, "rota", 1)
+    (proposal,) = proposals(ward)
+    decided(ward, proposal, "confirmation")
+
+    ward.withdraw(emar["id"])
+
+    assert ward.near_miss(rota["id"])["status"] == "awaiting_workflow_link"
+    assert [one["status"] for one in proposals(ward)] == ["undone"]
+    key = {"service_id": "willow-house", "incident_type": "medication", "deviation": "late"}
+    assert ward.get("/v1/windows", rule_id="similar", **key)["count"] == 1
+
+
 def test_what_a_person_marks_as_a_duplicate_can_be_undone_too(ward: Ward) -> None:
     one, other = ward.submit(), ward.submit()
     ward.mark_duplicate(other["id"], one["id"])

@@ -13,6 +13,7 @@ from app.domain.sealed import Reference, SealedText
 from app.domain.service import RoleHolder
 from app.domain.source import Declare
 from app.events.codec import decode
+from app.events.codec import told as decoded
 from app.events.sealing import token
 from app.events.store import Draft
 from app.operations import quiet
@@ -196,6 +197,61 @@ def test_nothing_else_is_heard_as_this_source(office: Office, particulars: dict[
     assert told(office) == ["declared", "silent"]
 
 
+def test_a_person_who_types_in_what_a_silent_source_should_have_sent_does_not_speak_for_it(office: Office) -> None:
+    declared(office)
+    asked(office, days=2)
+
+    office.submit(source="emar", source_event_id="e-1", actor=office.person("manager-2"))
+
+    assert shown(office)["status"] == "silent"
+    office.follow()
+    assert Attendant(office.house).attend() == 0
+    assert told(office) == ["declared", "silent"]
+    assert shown(office)["status"] == "silent"
+
+
+def test_what_is_read_again_of_what_a_silent_source_sent_long_ago_does_not_speak_for_it(database_url: str) -> None:
+    with opened_inside(database_url) as inside:
+        ward = inside.ward
+        dose = {
+            "specversion": "1.0",
+            "id": "d-1",
+            "source": "emar",
+            "type": "care.emar.administration.v1",
+            "data": {
+                "service_id": "willow-house",
+                "person_ref": "resident-31",
+                "staff_ref": "staff-7",
+                "medicine": "paracetamol",
+                "scheduled_at": "2026-03-02T08:00:00Z",
+                "status": "MISSED-X",
+            },
+        }
+        taken = ward.post("/v1/events", dose, 202)
+        ward.put("/v1/sources/emar", {"expected_every": "P1D"})
+        rules = ward.get("/v1/recognition")
+        ward.put("/v1/recognition", {"dose_statuses": {**rules["dose_statuses"], "missed-x": "not_delivered"}})
+        inside.clock.advance(days=2)
+        ward.submit()  # What is due goes first.
+        assert ward.get("/v1/sources/emar")["status"] == "silent"
+
+        read_again = ward.post(f"/v1/intake-records/{taken['intake_record_id']}/replay", {})
+
+        assert read_again["status"] == "recognised"
+        assert ward.get("/v1/sources/emar")["status"] == "silent"
+        assert ward.get("/v1/sources/emar")["last_heard_at"] == "2026-03-02T10:00:00.000000Z"
+
+
+def test_everything_of_a_batch_is_heard(office: Office) -> None:
+    for name in ("emar", "rota"):
+        declared(office, name)
+    asked(office, days=2)
+
+    office.house.try_all([office.submission(source=name, source_event_id="1") for name in ("emar", "rota")])
+
+    assert [shown(office, name)["status"] for name in ("emar", "rota")] == ["active", "active"]
+
+
 def test_a_resend_that_is_known_already_is_not_heard(office: Office) -> None:
     office.submit(source="emar", source_event_id="e-1")
     declared(office)
@@ -310,7 +366,7 @@ def test_the_table_says_what_the_ledger_says(office: Office) -> None:
     weeks_of_sources(office)
     last: dict[str, int] = {}
     for one in office.ledger():
-        if (name := speaker(decode(one))) is not None:
+        if (name := speaker(decoded(one))) is not None:
             last[name] = one.sequence
 
     assert {row[1]: row[4] for row in office.rows(heard_sources) if row[4] is not None} == last

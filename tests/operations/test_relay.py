@@ -23,7 +23,7 @@ from sqlalchemy import select, update
 from app.database.tables import followers
 from app.events.envelope import Envelope, cloud_event
 from app.operations import relay
-from app.operations.jetstream import STREAM, Post, subject_of
+from app.operations.jetstream import LONGEST_TURN, STREAM, HeldUp, Post, subject_of
 from app.operations.relay import NAME, Relay
 from app.settings import Settings
 from tests.journeys import inside
@@ -113,8 +113,8 @@ def test_what_is_published_again_under_its_id_is_stored_once(server: Cluster, sq
         async def twice() -> None:
             post = Post([server.url])
             await post.open()
-            assert await post.send(office.ledger()[:6]) == 6
-            assert await post.send(office.ledger()) == end(office)
+            assert await post.send(office.ledger()[:6], at_once) == 6
+            assert await post.send(office.ledger(), at_once) == end(office)
             await post.close()
 
         asyncio.run(twice())
@@ -155,7 +155,7 @@ def test_a_page_that_breaks_off_went_as_far_as_it_was_acknowledged(sqlite_url: s
             post = Post([cluster.url])
             await post.open()
             try:
-                return await post.send(UntilThePowerFails(events))
+                return await post.send(UntilThePowerFails(events), at_once)
             finally:
                 await post.close()
 
@@ -205,6 +205,65 @@ def test_a_stream_of_another_ledger_is_let_be_and_other_organisations_go_on(
         found = asyncio.run(stored(server))
         assert [one for one in found if ".default." in one.subject] == before
         assert [one.message_id for one in found if ".fresh." in one.subject] == ["fresh:1", "fresh:2"]
+
+
+def test_what_cannot_be_passed_on_of_one_organisation_holds_up_no_other(server: Cluster, sqlite_url: str) -> None:
+    asyncio.run(make(server, StreamConfig(STREAM, subjects=["forewarn.>"], max_msg_size=20_000)))
+    with opened(sqlite_url) as office:
+        for name in ("aaa", "zzz"):
+            office.house.open_organisation(name, name)
+        office.submit(narrative="x" * 20_000)
+        office.submit()
+        asyncio.run(publish(server, "forewarn.aaa.near_miss.recorded", b'{"made": "elsewhere"}'))
+        asyncio.run(publish(server, "forewarn.aab", b"[]"))
+
+        with relaying(office, server) as relay:
+            eventually(lambda: place(office, "zzz") == 2)
+            eventually(lambda: "default" in relay._resting)
+            office.house.open_organisation("zzzz", "zzzz")
+            eventually(lambda: place(office, "zzzz") == 2)
+
+            assert relay._resting.keys() == {"aaa", "default"}
+        assert place(office, "aaa") == 0
+        assert place(office) == next(one.sequence for one in office.ledger() if len(one.payload) > 20_000) - 1
+
+
+@pytest.mark.parametrize(("held_up_before", "gone"), [(0, None), (3, 3)])
+def test_whoever_was_held_up_in_the_middle_of_a_turn_publishes_nothing_more_in_it(
+    server: Cluster, sqlite_url: str, held_up_before: int, gone: int | None
+) -> None:
+    with opened(sqlite_url) as office:
+        submit(office, 5)
+
+        async def sent() -> int | None:
+            post = Post([server.url])
+            await post.open()
+            ticks = iter([0.0] * held_up_before)
+            try:
+                return await post.send(office.ledger(), lambda: next(ticks, LONGEST_TURN + 1))
+            except HeldUp:
+                return None
+            finally:
+                await post.close()
+
+        assert asyncio.run(sent()) == gone
+
+        assert asyncio.run(stored(server)) == published(office)[:held_up_before]
+
+
+def test_a_turn_ends_long_before_a_stream_of_somebody_else_forgets(server: Cluster, sqlite_url: str) -> None:
+    asyncio.run(make(server, StreamConfig(STREAM, subjects=["forewarn.>"], duplicate_window=20)))
+    with opened(sqlite_url) as office:
+
+        async def sent() -> None:
+            post = Post([server.url])
+            await post.open()
+            with pytest.raises(HeldUp):
+                await post.send(office.ledger(), lambda: 6.0)
+            assert await post.send(office.ledger(), lambda: 4.0) == end(office)
+            await post.close()
+
+        asyncio.run(sent())
 
 
 def test_a_service_with_the_setting_passes_its_ledger_on(server: Cluster, sqlite_url: str) -> None:
@@ -273,6 +332,11 @@ def relaying(office: Office, cluster: Cluster) -> Iterator[Relay]:
         relay.stop()
 
 
+def at_once() -> float:
+    """Seconds that a turn has lasted."""
+    return 0.0
+
+
 def submit(office: Office, count: int) -> None:
     answers_of(office.house.try_all([office.submission(service_id=f"s{n}") for n in range(count)]))
 
@@ -331,6 +395,11 @@ async def leader_of(cluster: Cluster) -> int:
 async def make(cluster: Cluster, stream: StreamConfig) -> None:
     async with connected(cluster) as client:
         await client.jetstream().add_stream(stream)
+
+
+async def publish(cluster: Cluster, subject: str, body: bytes) -> None:
+    async with connected(cluster) as client:
+        await client.jetstream().publish(subject, body)
 
 
 async def clear(cluster: Cluster) -> None:

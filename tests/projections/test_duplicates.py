@@ -18,11 +18,12 @@ from app.domain.zones import zone
 from app.events.codec import decode
 from app.operations import duplicating, follow, settle
 from app.operations import rebuild as rebuilding
+from app.operations.attending import Attendant
 from app.operations.audit import Auditor
 from app.operations.rebuild import rebuild
 from app.projections.duplicates import COLUMNS, Proposal, proposal_id_of
 from app.projections.occurrences import Row
-from tests.office import Office, assert_intact, opened
+from tests.office import Office, assert_intact, current, opened
 from tests.operations.test_audit import audited
 
 MEMBER = {"deviation": "late", "person_ref": "resident-31"}
@@ -54,6 +55,11 @@ def deciding(office: Office, proposal_id: str, step: str) -> None:
                 duplicating.undo(desk, cause, pair, "Two doses.")
 
     office.do(office.command(run, proposal_id))
+
+
+def counted(office: Office) -> set[str]:
+    """The near misses that the rule `similar` counts now."""
+    return {row[5] for row in current(office.rows(window_entries)) if row[1] == "similar"}
 
 
 def adopting(office: Office, **rule: Any) -> None:
@@ -196,6 +202,94 @@ def test_windows_and_timers_are_made_of_the_ledger_again_and_all_is_accounted_fo
 
     assert [office.rows(table) for table in (window_entries, timers)] == before
     assert audited(office, auditor)["findings"] == audited(office)["findings"] == 0
+
+
+@pytest.mark.parametrize("order", [("rota", "emar", "emar"), ("emar", "rota", "emar"), ("emar", "emar", "rota")])
+def test_the_rule_makes_two_doses_of_one_visit_into_one_in_no_order(order: tuple[str, ...], office: Office) -> None:
+    adopting(office, confirm_at=0.85)
+    ids = [office.submit(source=source, source_event_id=str(n), **MEMBER)["id"] for n, source in enumerate(order)]
+    attendant = Attendant(office.house)
+
+    for _ in range(3):
+        office.follow()
+        attendant.attend()
+
+    assert sorted(office.near_miss(one)["status"] for one in ids).count("duplicate") == 1
+    assert len(counted(office)) == 2
+    statuses = sorted(one.status for one in proposals(office))
+    assert statuses in (["confirmed"], ["confirmed", "proposed"])
+    assert attendant.attend() == 0
+    if "proposed" in statuses:  # A person may know that it was one.
+        deciding(office, next(one.proposal_id for one in proposals(office) if one.status == "proposed"), "confirm")
+        assert len(counted(office)) == 1
+
+
+def test_a_record_with_a_dose_counted_as_it_is_not_made_a_duplicate_of_another_dose_by_the_rule(office: Office) -> None:
+    first = office.submit(source="emar", source_event_id="1", **MEMBER)["id"]
+    rota = office.submit(source="rota", source_event_id="1", **MEMBER)["id"]
+    second = office.submit(source="emar", source_event_id="2", **MEMBER)["id"]
+    office.do(office.duplicate(second, rota))
+    adopting(office, confirm_at=0.85)
+    assert sorted(one.status for one in proposals(office)) == ["confirmed", "proposed"]
+
+    Attendant(office.house).attend()
+
+    assert counted(office) == {first, rota}
+
+
+def test_when_a_master_is_withdrawn_what_was_counted_as_it_counts_again(office: Office) -> None:
+    emar = office.submit(source="emar", source_event_id="1", **MEMBER)["id"]
+    rota = office.submit(source="rota", source_event_id="1", **MEMBER)["id"]
+    office.do(office.duplicate(rota, emar))
+    assert counted(office) == {emar}
+
+    office.do(office.withdrawal(emar, "Another resident's chart."))
+
+    assert counted(office) == {rota}
+    assert [office.near_miss(one)["status"] for one in (emar, rota)] == ["withdrawn", "awaiting_workflow_link"]
+    assert "other_sources" not in office.near_miss(emar)
+    undone = next(one for one in office.ledger() if one.type == "near_miss.duplicate_undone")
+    assert (
+        undone.correlation_id == next(one for one in office.ledger() if one.type.endswith("withdrawn")).correlation_id
+    )
+    assert [one.status for one in proposals(office)] == ["undone"]
+    before = office.rows(window_entries)
+    rebuild(office.house, office.organisation, "windows")
+    assert office.rows(window_entries) == before
+    length = len(office.ledger())
+    office.do(office.withdrawal(emar))
+    assert len(office.ledger()) == length  # Asking twice changes nothing.
+
+
+def test_the_one_that_takes_its_masters_place_is_never_counted_beside_it(office: Office) -> None:
+    emar = office.submit(source="emar", source_event_id="1", **MEMBER)["id"]
+    rota = office.submit(source="rota", source_event_id="1", **MEMBER)["id"]
+    office.do(office.duplicate(rota, emar))
+    office.submit(source="emar", source_event_id="2", **MEMBER)
+
+    office.do(office.withdrawal(emar))
+
+    assert len(counted(office)) == 2
+    assert office.escalations() == []
+
+
+def test_through_a_chain_of_duplicates_an_occurrence_is_counted_once_whoever_is_withdrawn(office: Office) -> None:
+    sensor, rota, emar = (
+        office.submit(source=source, source_event_id="1", **MEMBER)["id"] for source in ("sensor", "rota", "emar")
+    )
+    office.do(office.duplicate(sensor, rota))
+    office.do(office.duplicate(rota, emar))
+    assert counted(office) == {emar}
+    with pytest.raises(near_miss.AlreadyWithdrawn):
+        office.do(office.withdrawal(rota))
+
+    office.do(office.withdrawal(emar))
+    assert counted(office) == {rota}
+    assert [one["source"] for one in office.near_miss(rota)["other_sources"]] == ["sensor"]
+
+    office.do(office.withdrawal(rota))
+    assert counted(office) == {sensor}
+    assert "other_sources" not in office.near_miss(rota)
 
 
 def test_a_record_that_was_imported_as_history_is_compared_too(office: Office) -> None:
