@@ -15,7 +15,7 @@ import structlog
 from app.clock import monotonic, system_clock
 from app.operations.attending import Attendant
 from app.operations.audit import Auditor
-from app.operations.deliver import Deliverer
+from app.operations.deliver import FOLLOWER, Deliverer
 from app.operations.follow import PAGE, lagging, step
 from app.operations.house import House
 from app.operations.relay import relay_of
@@ -108,7 +108,8 @@ class Worker:
         house = self._house
         asked = tick(house, self._holder, system_clock())
         with house.database.read() as connection:
-            behind = lagging(connection)
+            # What is owed is followed by who sends it, at once; two would only wait for each other.
+            behind = [one for one in lagging(connection) if one[1] != FOLLOWER]
         at_ease = monotonic() - self._attended < EASE
         for organisation, name, events in behind:
             if not (at_ease and name in UNHURRIED and events <= PAGE):

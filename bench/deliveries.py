@@ -1,8 +1,9 @@
 """Webhooks: from a commit to the receiver, beside receivers that hang, fail and drip, and as many as there may be.
 
-The receiver is a process of its own on loopback. How long a message takes is counted from the instant that its event was
-recorded at, which it carries, and which is a little before the commit. The throughput is that of messages that are owed already: taken,
-signed, posted and written down, against a bare httpx2 client that posts the same body with 64 requests open.
+The receiver is a process of its own on loopback. How long a message takes is counted from the instant that its
+event was recorded at, which it carries, and which is a little before the commit. The throughput is that of messages
+that are owed already: taken, signed, posted and written down, against a bare httpx2 client that posts as much with 64
+requests open.
 """
 
 import asyncio

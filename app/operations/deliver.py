@@ -8,51 +8,44 @@ is due is taken in the same transaction, and sending itself waits for nobody.
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from importlib.metadata import version
-from typing import Any, cast
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Row, and_, bindparam, func, select
+from sqlalchemy import Connection, and_, func, select
 from sqlalchemy.exc import DBAPIError
 
 from app.clock import monotonic, system_clock
-from app.database.tables import events, followers, ledgers, webhook_endpoints
+from app.database.tables import followers, ledgers, webhook_endpoints
 from app.domain.delivery import outcome
-from app.domain.moment import to_micros
-from app.operations import signing, unreached
-from app.operations.endpoints import Target, Targets
+from app.operations import unreached
 from app.operations.fared import Recorded, Tried, record
 from app.operations.follow import step
 from app.operations.house import House
 from app.operations.job import Command, Unavailable
-from app.operations.messages import body_of
+from app.operations.letters import Letters, Sending
 from app.operations.outside import networks_of
-from app.operations.owed import Live, Owed, due_ids, live_endpoints, release, take
+from app.operations.owed import Live, Owed, due_ids, live_endpoints, release, take, take_stock
 from app.operations.posting import Outside, Posted
-from app.operations.postman import Letter, Postman
+from app.operations.postman import Postman
 from app.operations.rooms import Rooms
 from app.operations.superseding import is_called_for, supersede
 
 FOLLOWER = "deliveries"
 PATIENCE = 0.25
 """Seconds between looks when nothing wakes the sender."""
+IDLE = 0.1
+"""Seconds between looks for an endpoint while there is none: what is written wakes nobody then."""
 PACE = 0.02
 """Seconds between two turns: what comes meanwhile is done together."""
 LOOKING_AFTER = 1.0
 """Seconds between two looks at what has been failing."""
+_FIRST_STOCK = 100
+"""Attempts after which the database is told of its tables; then each time that they have doubled."""
 _FINISHING = 2.0
-_BODIES = 256
 _ANSWERING = 10.0
-
 NOT_MADE = "not-made: The message could not be made: its event or its endpoint can no longer be read."
-USER_AGENT = f"forewarn/{version('forewarn')}"
-
-Sending = tuple[Owed, datetime]
-"""A message that is under way, and since when."""
 
 log = structlog.get_logger(__name__)
 
@@ -64,14 +57,14 @@ class Deliverer:
         allowed = networks_of(house.settings.webhook_allow_networks)
         self._house = house
         self._holder = uuid4().hex
-        self._targets = Targets(house.vault)
-        self._bodies: dict[tuple[str, int, str], bytes] = {}
+        self._letters = Letters(house)
         self._postman: Postman[Sending] = Postman(outside or (lambda: Outside(allowed)), self._take_back)
         self._back: deque[Tried] = deque()
         self._rooms = Rooms()
         self._live: list[Live] = []
         self._followed_up: set[str] = set()
         self._next_look = 0.0
+        self._next_stock = _FIRST_STOCK
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deliverer", daemon=True)
@@ -100,16 +93,14 @@ class Deliverer:
         house = self._house
         with house.database.read() as connection:
             self._live = live_endpoints(connection)
-            behind = _behind(connection) if self._live else []
-        if not self._live and not self._back:
-            return False
+            behind = _behind(connection)
         is_behind = self._follow(behind)
         now, real_now = house.clock(), system_clock()
+        if not self._live and not self._back:
+            self._look_after(now, real_now)  # Somebody may be asked by one that is held.
+            return is_behind
         self._make_room(list(self._back))
-        with house.database.read() as connection:
-            rooms = self._rooms.of([one.key for one in self._live], monotonic())
-            ids = due_ids(connection, rooms, now, real_now, self._rooms.left)
-        recorded, taken = self._exchange(ids, now, real_now)
+        recorded, taken = self._exchange(now, real_now)
         self._send(taken, now, real_now)
         self._follow_up(recorded)
         self._look_after(now, real_now)
@@ -123,8 +114,8 @@ class Deliverer:
                 log.warning("deliveries.turn_failed", exc_info=True)
                 goes_on = False
                 self._stopping.wait(PATIENCE)
-            if not self._live and not self._stopping.wait(PATIENCE):
-                continue  # Nobody wants to hear anything: what is written wakes nobody.
+            if not self._live and not self._stopping.wait(IDLE):
+                continue
             if not goes_on:
                 self._wake.wait(PATIENCE)
             self._wake.clear()
@@ -133,8 +124,8 @@ class Deliverer:
 
     def _hand_back(self) -> None:
         try:
-            self._exchange([], self._house.clock(), system_clock())
             with self._house.database.write() as connection:
+                record(connection, self._holder, list(self._back), self._house.clock())
                 release(connection, self._holder)
         except Exception:  # The database is away: the leases run out by themselves.
             log.warning("deliveries.leases_not_handed_back", exc_info=True)
@@ -143,20 +134,28 @@ class Deliverer:
         """Owe what was recorded since; returns whether anything is left, as when another worker is at it."""
         house, is_left = self._house, False
         for organisation, end in behind:
-            come_to = step(house.database, house.batches.dialect, house.configurations, organisation, FOLLOWER)
+            try:
+                come_to = step(house.database, house.batches.dialect, house.configurations, organisation, FOLLOWER)
+            except DBAPIError:
+                raise
+            except Exception:  # What is wrong in one organisation's ledger keeps no other's messages back.
+                log.exception("deliveries.not_followed", organisation=organisation)
+                continue
             is_left = is_left or come_to < end
         return is_left
 
-    def _exchange(
-        self, ids: Sequence[tuple[str, str]], now: datetime, real_now: datetime
-    ) -> tuple[list[Recorded], list[Owed]]:
+    def _exchange(self, now: datetime, real_now: datetime) -> tuple[list[Recorded], list[Owed]]:
         """Write down what has come back, and take what is due."""
+        database, rooms = self._house.database, self._rooms.of([one.key for one in self._live], monotonic())
         tried = [self._back.popleft() for _ in range(len(self._back))]
-        if not tried and not ids:
-            return [], []
         try:
-            with self._house.database.write() as connection:
+            if not tried and database.dialect == "sqlite":  # Who would only look takes the one lock from nobody.
+                with database.read() as connection:
+                    if not due_ids(connection, rooms, now, real_now, 1):
+                        return [], []
+            with database.write() as connection:
                 recorded = record(connection, self._holder, tried, now)
+                ids = due_ids(connection, rooms, now, real_now, self._rooms.left)
                 taken = take(connection, self._holder, ids, now, real_now)
         except BaseException:
             self._back.extendleft(reversed(tried))  # Nobody else knows it.
@@ -178,55 +177,15 @@ class Deliverer:
     def _send(self, taken: Sequence[Owed], now: datetime, real_now: datetime) -> None:
         if not taken:
             return
-        letters: list[Letter[Sending]] = []
-        targets: dict[str, Target] = {}
         try:
-            with self._house.database.read() as connection:
-                versions = _versions(connection, taken)
-                for owed in taken:
-                    try:
-                        letters.append(self._letter(connection, owed, targets, versions, now, real_now))
-                    except DBAPIError:
-                        raise
-                    except Exception:  # Its own fault: the others go.
-                        log.warning("deliveries.not_made", delivery_id=owed.delivery_id, exc_info=True)
-                        self._back.append(Tried(owed, now, 0.0, Posted(error=NOT_MADE)))
+            letters = self._letters.write(taken, now, real_now)
         except BaseException:
             for owed in taken:  # Their leases run out, and they are taken again.
                 self._rooms.end(owed)
             raise
+        written = {one.key[0] for one in letters}
+        self._back.extend(Tried(one, now, 0.0, Posted(error=NOT_MADE)) for one in taken if one not in written)
         self._postman.send(letters)
-
-    def _letter(
-        self,
-        connection: Connection,
-        owed: Owed,
-        targets: dict[str, Target],
-        versions: Mapping[tuple[str, str], int],
-        now: datetime,
-        real_now: datetime,
-    ) -> Letter[Sending]:
-        if owed.endpoint_id not in targets:
-            version = versions.get((owed.organisation, f"endpoint/{owed.endpoint_id}"))
-            targets[owed.endpoint_id] = self._targets.at(connection, owed.organisation, owed.endpoint_id, version)
-        target, body = targets[owed.endpoint_id], self._body(connection, owed)
-        headers = {
-            "content-type": "application/json",
-            "user-agent": USER_AGENT,
-            # Receivers hold the stamp against their own clocks.
-            **signing.headers(_valid(target.secrets, now), owed.delivery_id, int(real_now.timestamp()), body),
-        }
-        return Letter((owed, now), target.url, headers, body)
-
-    def _body(self, connection: Connection, owed: Owed) -> bytes:
-        """What is sent to all the endpoints that want the event is made once."""
-        key = (owed.organisation, owed.sequence, owed.type)
-        body = self._bodies.get(key)
-        if body is None:
-            while len(self._bodies) >= _BODIES:
-                self._bodies.pop(next(iter(self._bodies)))
-            body = self._bodies[key] = body_of(connection, owed.organisation, cast("Row[Any]", owed))
-        return body
 
     def _take_back(self, key: Sending, posted: Posted, took: float) -> None:
         self._back.append(Tried(*key, took, posted))
@@ -253,6 +212,10 @@ class Deliverer:
         with self._house.database.read() as connection:
             failing = unreached.failing(connection, now)
             has_newer = is_called_for(connection)
+        if self._house.sent.attempts >= self._next_stock:
+            self._next_stock = 2 * max(self._house.sent.attempts, _FIRST_STOCK)
+            with self._house.database.write() as connection:
+                take_stock(connection)
         if has_newer:
             with self._house.database.write() as connection:
                 supersede(connection, now, real_now)
@@ -290,27 +253,3 @@ def _behind(connection: Connection) -> list[tuple[str, int]]:
         .order_by(ledgers.c.organisation)
     )
     return [(one[0], one[1]) for one in connection.execute(chosen)]
-
-
-def _versions(connection: Connection, taken: Sequence[Owed]) -> dict[tuple[str, str], int]:
-    """How the streams of their endpoints stand: by organisation and stream."""
-    organisations = sorted({one.organisation for one in taken})
-    streams = sorted({f"endpoint/{one.endpoint_id}" for one in taken})
-    found = connection.execute(_VERSIONS, {"organisations": organisations, "streams": streams})
-    return {(one[0], one[1]): one[2] for one in found}
-
-
-_VERSIONS = (
-    select(events.c.organisation, events.c.stream, func.max(events.c.version))
-    .where(
-        events.c.organisation.in_(bindparam("organisations", expanding=True)),
-        events.c.stream.in_(bindparam("streams", expanding=True)),
-    )
-    .group_by(events.c.organisation, events.c.stream)
-)
-
-
-def _valid(secrets: signing.Secrets, now: datetime) -> signing.Secrets:
-    """Those that still sign by the service's clock, which need not be the one that messages are stamped by."""
-    valid = (one for one in secrets.symmetric if one.valid_until is None or to_micros(now) < one.valid_until)
-    return replace(secrets, symmetric=tuple(replace(one, valid_until=None) for one in valid))

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select, update
 
-from app.database.tables import deliveries
+from app.database.tables import deliveries, webhook_endpoints
 from app.domain import endpoint
 from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.endpoint import NO_SUCH_ENDPOINT, UNREGISTERED, Endpoint, Status, Wanted, Why
@@ -88,8 +88,10 @@ class Receiver:
         return Sealer(self.desk, self.wanted.url.key).text(words)
 
     def let(self, which: ColumnElement[bool], **values: Any) -> None:
-        """Change those of its messages."""
-        row = deliveries.c
+        """Change those of its messages, whose states nobody else changes meanwhile: see `fared.record`."""
+        row, its = deliveries.c, webhook_endpoints.c
+        mine = and_(its.organisation == self.desk.organisation, its.endpoint_id == self.endpoint_id)
+        self.desk.rows.execute(select(its.endpoint_id).where(mine).with_for_update())
         own = and_(row.organisation == self.desk.organisation, row.endpoint_id == self.endpoint_id)
         self.desk.rows.execute(update(deliveries).where(own, which).values(**values))
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
-from app.database.tables import deliveries, delivery_attempts
+from app.database.tables import deliveries, delivery_attempts, webhook_endpoints
 from app.domain.delivery import STANDARD, Health, Outcome, Tries, health, next_attempt, outcome
 from app.domain.moment import from_micros, to_micros
-from app.operations.owed import AMONG, COLUMNS, Owed, which
+from app.operations.owed import AMONG, COLUMNS, Owed, waiting, which
 from app.operations.posting import Posted
 
 row = deliveries.c
@@ -46,20 +46,25 @@ def record(connection: Connection, holder: str, tried: Sequence[Tried], now: dat
     if not tried:
         return []
     results = {(one.owed.organisation, one.owed.delivery_id): one for one in tried}
+    hold_endpoints(connection, [one.owed for one in tried])
     recorded: list[Recorded] = []
     changes: list[dict[str, Any]] = []
     attempts: list[dict[str, Any]] = []
-    for *columns, status in connection.execute(_MINE, {**which(results), "mine": holder}):
-        owed = Owed._make(columns)
+    waited_for: set[Owed] = set()
+    for found in connection.execute(_MINE, {**which(results), "mine": holder}):
+        owed = Owed._make(found[: len(COLUMNS)])
+        status, has_behind = tuple(found)[-2:]
         one = results[owed.organisation, owed.delivery_id]
         fared, change = _after(owed, status, one, now)
+        if has_behind:
+            waited_for.add(owed)
         recorded.append(fared)
         changes.append(change)
         attempts.append(_attempt(owed, one))
     if recorded:
         connection.execute(_CHANGE, changes)
         connection.execute(insert(delivery_attempts), attempts)
-        behind = list(zip(recorded, changes, strict=True))
+        behind = [one for one in zip(recorded, changes, strict=True) if one[0].owed in waited_for]
         let_go(connection, [fared.owed for fared, _ in behind if fared.outcome == "delivered"], to_micros(now))
         make_wait = [
             {**_place(fared.owed), "due": change["due"]}
@@ -69,6 +74,18 @@ def record(connection: Connection, holder: str, tried: Sequence[Tried], now: dat
         if make_wait:
             connection.execute(_MAKE_WAIT, make_wait)
     return recorded
+
+
+def hold_endpoints(connection: Connection, owed: Sequence[Owed]) -> None:
+    """Let no command change the states of their messages until this is written: both take many rows, each in an order
+    of its own.
+    """
+    its = webhook_endpoints.c
+    chosen = select(its.endpoint_id).where(
+        its.organisation.in_(sorted({one.organisation for one in owed})),
+        its.endpoint_id.in_(sorted({one.endpoint_id for one in owed})),
+    )
+    connection.execute(chosen.order_by(its.organisation, its.endpoint_id).with_for_update(read=True)).all()
 
 
 def let_go(connection: Connection, done: Sequence[Owed], at: int) -> None:
@@ -122,7 +139,7 @@ def _place(owed: Owed) -> dict[str, Any]:
 
 
 _MINE = (
-    select(*COLUMNS, row.status)
+    select(*COLUMNS, row.status, waiting("later", before=False))
     .where(AMONG, row.holder == bindparam("mine"))
     .order_by(row.organisation, row.delivery_id)
     .with_for_update()

@@ -4,6 +4,7 @@ The body is made from the ledger's event and what stood right after it, so it is
 endpoint. Whoever wants to know more follows the link with a key of their own.
 """
 
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import quote
 
@@ -29,11 +30,21 @@ def body_of(connection: Connection, organisation: str, row: Row[Any]) -> bytes:
 
 def message_of(connection: Connection, organisation: str, row: Row[Any]) -> dict[str, Any]:
     """The same as an object."""
+    envelope = envelopes_at(connection, organisation, [row.sequence])[row.sequence]
+    return message(context_of(connection, organisation), decoded(envelope), row.type)
+
+
+def envelopes_at(connection: Connection, organisation: str, sequences: Collection[int]) -> dict[int, Envelope]:
+    """The ledger's events of these sequences."""
     event = events.c
-    chosen = select(events).where(event.organisation == organisation, event.sequence == row.sequence)
-    told = decoded(Envelope._make(connection.execute(chosen).one()))
-    context = Context(Rows(connection, _nothing_to_write), organisation, organisation, adoption.INITIAL)
-    return message(context, told, row.type)
+    chosen = select(events).where(event.organisation == organisation, event.sequence.in_(sorted(sequences)))
+    envelopes = [Envelope._make(one) for one in connection.execute(chosen)]
+    return {one.sequence: one for one in envelopes}
+
+
+def context_of(connection: Connection, organisation: str) -> Context:
+    """What messages of an organisation are made in: what one has read, the next need not."""
+    return Context(Rows(connection, _nothing_to_write), organisation, organisation, adoption.INITIAL)
 
 
 def message(context: Context, told: Told[Any], told_as: str) -> dict[str, Any]:

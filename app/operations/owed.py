@@ -16,10 +16,11 @@ from sqlalchemy import (
     Select,
     and_,
     bindparam,
-    exists,
     func,
     or_,
     select,
+    text,
+    true,
     union_all,
     update,
 )
@@ -28,10 +29,14 @@ from app.database.tables import deliveries, webhook_endpoints
 from app.domain.moment import to_micros
 
 LEASE = timedelta(seconds=30)
+PER_ENDPOINT = 8
+"""Messages that one endpoint may have under way at most."""
 _TOGETHER = 16
 """Endpoints that are looked at in one statement."""
 
 row = deliveries.c
+_endpoint = webhook_endpoints.c
+_LIVE = ("active", "degraded")
 
 
 class Owed(NamedTuple):
@@ -75,8 +80,7 @@ class Live(NamedTuple):
 
 def live_endpoints(connection: Connection) -> list[Live]:
     """Every endpoint that messages go to."""
-    its = webhook_endpoints.c
-    chosen = select(its.organisation, its.endpoint_id, its.status).where(its.status.in_(("active", "degraded")))
+    chosen = select(_endpoint.organisation, _endpoint.endpoint_id, _endpoint.status).where(_endpoint.status.in_(_LIVE))
     return [Live._make(one) for one in connection.execute(chosen)]
 
 
@@ -86,22 +90,37 @@ def due_ids(
     """Which messages are due at the service's `now`, the oldest first: at most so many, and for each endpoint as many
     as there is room for.
     """
+    at = {"now": to_micros(now), "real_now": to_micros(real_now)}
+    found = (
+        _due_of_each(connection, at) if connection.dialect.name == "postgresql" else _due_of_some(connection, rooms, at)
+    )
+    # Each endpoint's first goes before anybody's second, so that who has much to be sent keeps nobody waiting.
+    before: Counter[tuple[str, str]] = Counter()
+    in_turn: list[tuple[int, _Due]] = []
+    for one in sorted(found):
+        its = (one.organisation, one.endpoint_id)
+        if before[its] < rooms.get(its, 0):
+            in_turn.append((before[its], one))
+            before[its] += 1
+    return [(one.organisation, one.delivery_id) for _, one in sorted(in_turn)[:most]]
+
+
+def _due_of_each(connection: Connection, at: Mapping[str, int]) -> list[_Due]:
+    """Of every live endpoint."""
+    return [_Due._make(one) for one in connection.execute(_DUE_OF_EACH, at)]
+
+
+def _due_of_some(connection: Connection, rooms: Mapping[tuple[str, str], int], at: Mapping[str, int]) -> list[_Due]:
+    """The same for a database that knows no LATERAL: of those that there is room for, many in one statement."""
     found: list[_Due] = []
-    asked = [(organisation, endpoint_id, room) for (organisation, endpoint_id), room in rooms.items() if room > 0]
+    asked = [its for its, room in rooms.items() if room > 0]
     for start in range(0, len(asked), _TOGETHER):
         some = asked[start : start + _TOGETHER]
-        some += [("", "", 0)] * (_TOGETHER - len(some))
-        said: dict[str, Any] = {"now": to_micros(now), "real_now": to_micros(real_now)}
-        for index, (organisation, endpoint_id, room) in enumerate(some):
-            said |= {f"of{index}": organisation, f"to{index}": endpoint_id, f"room{index}": room}
+        said: dict[str, Any] = dict(at)
+        for index, (organisation, endpoint_id) in enumerate(some + [("", "")] * (_TOGETHER - len(some))):
+            said |= {f"of{index}": organisation, f"to{index}": endpoint_id}
         found += [_Due._make(one) for one in connection.execute(_DUE, said)]
-    # Each endpoint's first goes before anybody's second, so that who has much to be sent keeps nobody waiting.
-    before: Counter[str] = Counter()
-    in_turn: list[tuple[int, int, int, str, str]] = []
-    for due_at, sequence, organisation, endpoint_id, delivery_id in sorted(found):
-        in_turn.append((before[endpoint_id], due_at, sequence, organisation, delivery_id))
-        before[endpoint_id] += 1
-    return [(organisation, delivery_id) for *_, organisation, delivery_id in sorted(in_turn)[:most]]
+    return found
 
 
 def take(
@@ -125,6 +144,12 @@ def release(connection: Connection, holder: str | None = None) -> None:
     held = row.holder.is_not(None) if holder is None else row.holder == holder
     free = update(deliveries).where(row.status == "pending", held)
     connection.execute(free.values(holder=None, leased_until=None))
+
+
+def take_stock(connection: Connection) -> None:
+    """Let PostgreSQL know how its tables have grown: it looks by itself once a minute, and plans made before are bad."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("ANALYZE deliveries, webhook_endpoints"))
 
 
 def lag(connection: Connection, now: datetime) -> dict[str, float]:
@@ -158,29 +183,52 @@ def which(ids: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def is_free(real_now: Any) -> ColumnElement[bool]:
-    return or_(row.leased_until.is_(None), row.leased_until <= real_now)
+    """No lease holds; one that ends later than any could was given by a clock that was set back since."""
+    until = row.leased_until
+    return or_(until.is_(None), until <= real_now, until > real_now + 2 * (LEASE // timedelta(microseconds=1)))
+
+
+def waiting(name: str, before: bool) -> ColumnElement[bool]:
+    """Whether anything waits about a message's subject, before it or behind it.
+
+    OFFSET 0 keeps PostgreSQL from making a join of it, by statistics of a table that was nearly empty.
+    """
+    other = deliveries.alias(name)
+    same = [other.c[one] == row[one] for one in ("organisation", "endpoint_id", "subject")]
+    where = other.c.sequence < row.sequence if before else other.c.sequence > row.sequence
+    return select(other.c.sequence).where(*same, where, other.c.status == "pending").offset(0).exists()
 
 
 def _is_due(now: Any, real_now: Any) -> ColumnElement[bool]:
-    before = deliveries.alias("before")
-    same = [before.c[name] == row[name] for name in ("organisation", "endpoint_id", "subject")]
-    waits = exists().where(*same, before.c.sequence < row.sequence, before.c.status == "pending")
-    return and_(row.status == "pending", row.due_at <= now, is_free(real_now), ~waits)
-
-
-def _due_of(index: int) -> Select[Any]:
-    """What one endpoint is owed and due, the first of it."""
-    mine = and_(row.organisation == bindparam(f"of{index}"), row.endpoint_id == bindparam(f"to{index}"))
-    first = (
-        select(row.due_at, row.sequence, row.organisation, row.endpoint_id, row.delivery_id)
-        .where(mine, _is_due(bindparam("now"), bindparam("real_now")))
-        .order_by(row.due_at, row.sequence)
-        .limit(bindparam(f"room{index}"))
+    # One that nothing has put off yet is due, also by a clock that was set back since its event was recorded.
+    is_fresh = and_(row.attempts == row.begun_after, row.due_at == row.created_at)
+    return and_(
+        row.status == "pending", or_(row.due_at <= now, is_fresh), is_free(real_now), ~waiting("earlier", before=True)
     )
-    return select(first.subquery())
 
 
-_DUE = union_all(*(_due_of(index) for index in range(_TOGETHER)))
+def _due_to(organisation: Any, endpoint_id: Any) -> Select[Any]:
+    """What one endpoint is owed and due, the first of it."""
+    return (
+        select(*(row[name] for name in _Due._fields))
+        .where(row.organisation == organisation, row.endpoint_id == endpoint_id)
+        .where(_is_due(bindparam("now"), bindparam("real_now")))
+        .order_by(row.due_at)
+        .limit(PER_ENDPOINT)
+    )
+
+
+def _one_of_some(index: int) -> Select[Any]:
+    return select(_due_to(bindparam(f"of{index}"), bindparam(f"to{index}")).subquery())
+
+
+_EACH = _due_to(_endpoint.organisation, _endpoint.endpoint_id).correlate(webhook_endpoints).lateral("each")
+_DUE_OF_EACH = (
+    select(*(_EACH.c[name] for name in _Due._fields))
+    .select_from(webhook_endpoints.join(_EACH, true()))
+    .where(_endpoint.status.in_(_LIVE))
+)
+_DUE = union_all(*(_one_of_some(index) for index in range(_TOGETHER)))
 _STILL_DUE = (
     select(*COLUMNS)
     .where(AMONG, _is_due(bindparam("now"), bindparam("real_now")))

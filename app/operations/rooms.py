@@ -7,10 +7,9 @@ there are far more places than that.
 
 from collections import Counter
 
-from app.operations.owed import Owed
+from app.operations.owed import PER_ENDPOINT, Owed
 
 OPEN_AT_MOST = 256
-PER_ENDPOINT = 8
 AT_FIRST = 2
 AFTER_A_FAILURE = 1
 SLOW = 1.0

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, and_, bindparam, select, update
 from app.database.tables import deliveries
 from app.domain.delivery import STATE_LIKE
 from app.domain.moment import to_micros
-from app.operations.fared import let_go
+from app.operations.fared import hold_endpoints, let_go
 from app.operations.owed import COLUMNS, Owed, is_free
 
 row = deliveries.c
@@ -24,6 +24,7 @@ def is_called_for(connection: Connection) -> bool:
 
 def supersede(connection: Connection, now: datetime, real_now: datetime) -> int:
     """Let every such message go, unless somebody is at it; returns how many."""
+    hold_endpoints(connection, [Owed._make(columns) for *columns, _ in connection.execute(_failed_with_newer())])
     chosen = _failed_with_newer().where(is_free(to_micros(real_now))).with_for_update(of=deliveries, skip_locked=True)
     found: dict[Owed, str] = {}
     for *columns, by in connection.execute(chosen):

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, exists, or_, select
 
-from app.database.tables import deliveries, webhook_endpoints
-from app.domain.delivery import ENOUGH, WARNED_AFTER, Tries, has_failed_contact, hold_at
+from app.database.tables import deliveries, escalations, webhook_endpoints
+from app.domain.delivery import ENOUGH, FAILING_CONTACT, WARNED_AFTER, Tries, has_failed_contact, hold_at
 from app.domain.escalation import ChainExhausted, FailContact, HandedOver, LevelEntered, Raised
 from app.domain.moment import from_micros, to_micros
-from app.events.store import Cause
+from app.events.store import Cause, of_command
 from app.operations import climbing, endpoints
 from app.operations.desk import Desk
 from app.operations.fared import Recorded
@@ -33,11 +33,15 @@ its = webhook_endpoints.c
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """A message that has failed and waits to be tried again. `status` is how its endpoint stands."""
+    """A message that has failed and waits to be tried again. `status` is how its endpoint stands.
+
+    `is_stuck`: it asks somebody, and is not even tried: its endpoint is held, or one before it fails.
+    """
 
     owed: Owed
     tries: Tries
     status: str
+    is_stuck: bool = False
 
 
 def failing(connection: Connection, now: datetime) -> list[Failing]:
@@ -59,16 +63,44 @@ def failing(connection: Connection, now: datetime) -> list[Failing]:
     found: list[Failing] = []
     for *columns, status in connection.execute(chosen):
         owed = Owed._make(columns)
-        since = from_micros(owed.first_tried_at or to_micros(now))
-        tries = Tries(owed.delivery_id, owed.urgent, owed.attempts - owed.begun_after, since)
-        found.append(Failing(owed, tries, status))
-    return found
+        found.append(Failing(owed, _tries_of(owed, now), status))
+    return found + _stuck(connection, now)
+
+
+def _stuck(connection: Connection, now: datetime) -> list[Failing]:
+    """Messages that have asked somebody for a minute and are not tried, while that answer is what is waited for."""
+    before = deliveries.alias("before")
+    same = [before.c[name] == row[name] for name in ("organisation", "endpoint_id", "subject")]
+    fails = exists().where(
+        *same, before.c.sequence < row.sequence, before.c.status == "pending", before.c.attempts > before.c.begun_after
+    )
+    waits = and_(row.status == "pending", row.attempts == row.begun_after, fails)
+    asked = and_(escalations.c.organisation == row.organisation, escalations.c.escalation_id == row.subject)
+    chosen = (
+        select(*COLUMNS, its.status)
+        .join(webhook_endpoints, and_(its.organisation == row.organisation, its.endpoint_id == row.endpoint_id))
+        .join(escalations, asked)
+        .where(
+            escalations.c.status == "awaiting_ack",
+            row.type.in_(sorted(CONTACTS)),
+            row.created_at <= to_micros(now - FAILING_CONTACT),
+            or_(waits, and_(row.status == "held", its.status == "held")),
+        )
+        .order_by(row.sequence)
+    )
+    rows = [(Owed._make(columns), status) for *columns, status in connection.execute(chosen)]
+    return [Failing(owed, _tries_of(owed, now), status, is_stuck=True) for owed, status in rows]
+
+
+def _tries_of(owed: Owed, now: datetime) -> Tries:
+    since = from_micros(owed.first_tried_at or to_micros(now))
+    return Tries(owed.delivery_id, owed.urgent, owed.attempts - owed.begun_after, since)
 
 
 def follow_up(one: Failing, now: datetime) -> list[Command]:
     """What the message's failing asks for by now."""
     commands: list[Command] = []
-    if one.owed.type in CONTACTS and has_failed_contact(one.tries, now):
+    if one.owed.type in CONTACTS and (one.is_stuck or has_failed_contact(one.tries, now)):
         commands.append(pass_over(one.owed, one.tries.failed))
     if one.status == "active" and one.tries.failed >= ENOUGH and now - one.tries.since >= WARNED_AFTER:
         commands.append(warn_of(one.owed, one.tries))
@@ -95,7 +127,7 @@ def hold(owed: Owed, tries: Tries, why: endpoints.Why) -> Command:
 def warn_of(owed: Owed, tries: Tries) -> Command:
     """Have an endpoint called degraded."""
     return _command(
-        f"degrade {owed.delivery_id} {owed.begun_after}",
+        f"degrade {owed.delivery_id} {owed.begun_after + tries.failed}",  # It may fail on after another was taken.
         owed,
         lambda desk, cause: endpoints.degrade(desk, cause, owed.endpoint_id, tries.since, hold_at(tries)),
     )
@@ -148,6 +180,11 @@ def _was_taken(desk: Desk, sequence: int) -> bool:
 
 def _command(what: str, owed: Owed, run: Callable[[Desk, Cause], None]) -> Command:
     command_id = str(uuid5(NAMESPACE_URL, f"forewarn {owed.organisation} {owed.endpoint_id} {what}"))
+
+    def run_once(desk: Desk, cause: Cause) -> None:
+        if of_command(desk.connection, desk.organisation, command_id) is None:
+            run(desk, cause)
+
     return Command(
-        owed.organisation, command_id, ACTOR, owed.endpoint_id, run, lambda _reader, subject: {"id": subject}
+        owed.organisation, command_id, ACTOR, owed.endpoint_id, run_once, lambda _reader, subject: {"id": subject}
     )

@@ -111,6 +111,11 @@ class Context:
             self._begun[stream] = known
         return known
 
+    def begin(self, told: Told[Any]) -> None:
+        """What begins a stream need not be read to be known."""
+        if told.envelope.version == 1:
+            self._begun[told.envelope.stream] = told.event
+
     def first_sequence(self, at: Envelope) -> int:
         """The sequence at which the event's stream began."""
         self.rows.flush()

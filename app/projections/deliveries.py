@@ -106,6 +106,7 @@ def delivery_id_of(event_id: str, endpoint_id: str) -> str:
 
 def about(context: Context, told: Told[Any]) -> About:
     """What the event is about; what belongs to an escalation or its review is told in the order of the escalation."""
+    context.begin(told)
     stream, subject = told.envelope.stream, told.envelope.subject
     match told.envelope.kind:
         case "near_miss":

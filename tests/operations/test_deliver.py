@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 from app.domain.delivery import STANDARD
 from app.domain.moment import from_micros
 from app.events.store import Cause
-from app.operations import climbing, endpoints
+from app.operations import climbing, endpoints, unreached
 from app.operations.desk import Desk
 from app.operations.owed import lag
 from app.operations.rooms import AT_FIRST
@@ -330,6 +330,72 @@ def test_a_minute_of_failing_is_enough(post: Post, receiver: Receiver) -> None:
 
     until(lambda: "escalation.contact_failed" in post.office.types())
     assert len(post.attempts(row.delivery_id)) == 1
+
+
+def test_whoever_is_asked_by_a_held_endpoint_is_passed_over_after_a_minute(post: Post, receiver: Receiver) -> None:
+    receiver.answer = lambda _request: Reply(410)
+    endpoint_id = post.register(receiver)
+    post.office.submit()
+    until(lambda: post.status(endpoint_id) == "held")
+    alarming(post.office)
+    until(lambda: "escalation.raised" in [one.type for one in post.owed()])
+
+    post.office.clock.go_on(seconds=59)
+    post.deliverer.once()
+    before = events(post.office, "escalation.contact_failed")
+    post.office.clock.go_on(seconds=1)
+
+    until(lambda: "escalation.contact_failed" in post.office.types())
+    assert before == []
+    assert events(post.office, "escalation.contact_failed")[0] == {
+        "level": 0,
+        "endpoint_id": endpoint_id,
+        "attempts": 0,
+    }
+
+
+def test_whoever_is_asked_behind_a_message_that_fails_is_passed_over_too(post: Post, receiver: Receiver) -> None:
+    receiver.answer = lambda _request: Reply(503, headers={"retry-after": "86400"})
+    post.register(receiver, "escalation.raised", "escalation.level_entered")
+    alarming(post.office)
+    until(lambda: [one for one in post.owed() if one.attempts])
+
+    for level in (1, 2):
+        post.office.clock.go_on(seconds=60)
+        until(lambda: len(events(post.office, "escalation.level_entered")) == level)  # noqa: B023 - asked at once
+        until(lambda: len(post.owed()) == 1 + level)  # noqa: B023
+
+    assert [one["level"] for one in events(post.office, "escalation.contact_failed")] == [0, 1]
+    assert [one["attempts"] for one in events(post.office, "escalation.contact_failed")] == [1, 0]
+
+
+def test_a_clock_that_was_set_back_withholds_no_message(post: Post, receiver: Receiver) -> None:
+    post.register(receiver, "near_miss.recorded")
+    post.office.clock.go_on(hours=-1)
+
+    post.office.submit(occurred_at="2026-03-02T08:00:00Z")
+
+    until(lambda: post.statuses() == ["delivered"])
+
+
+def test_an_endpoint_is_warned_of_once_for_a_try_however_often_others_are_taken(post: Post, receiver: Receiver) -> None:
+    receiver.answer = lambda request: Reply(503) if b"near_miss_id" in request.body else Reply(204)
+    endpoint_id = post.register(receiver, "near_miss.recorded")
+    post.office.submit()
+    (row,) = until(post.owed)
+    for attempts in range(1, 10):
+        try_again(post, row.delivery_id, attempts)
+    until(lambda: post.status(endpoint_id) == "degraded")
+
+    post.tell(endpoint_id, endpoints.send_test)
+    until(lambda: post.status(endpoint_id) == "active")
+    with post.office.house.database.read() as connection:
+        (failing,) = unreached.failing(connection, post.office.clock())
+    for command in unreached.follow_up(failing, post.office.clock()):
+        post.office.house.ask(command)
+
+    assert post.office.types().count("endpoint.degraded") == 1
+    assert post.office.house.writer.counts.failed == 0
 
 
 def test_nobody_is_passed_over_when_another_endpoint_took_the_message_or_somebody_has_answered(post: Post) -> None:
