@@ -147,7 +147,7 @@ def release(connection: Connection, holder: str | None = None) -> None:
 
 
 def take_stock(connection: Connection) -> None:
-    """Let PostgreSQL know how its tables have grown: it looks by itself once a minute, and plans made before are bad."""
+    """Let PostgreSQL know how its tables have grown: it looks once a minute, and plans made before that are bad."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("ANALYZE deliveries, webhook_endpoints"))
 
