@@ -29,7 +29,7 @@ async def state_denominators(request: Request) -> Response:
     items = said.stated()
 
     def show(reader: Reader, _: str) -> dict[str, Any]:
-        settled = visit.door.house.configurations.now(reader.connection, reader.organisation)
+        settled = reader.settled()
         return {"items": denominators.as_stored(reader.connection, reader.organisation, settled, items)}
 
     return await visit.command(

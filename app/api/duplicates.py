@@ -48,9 +48,7 @@ async def adopt_duplicate_rule(request: Request) -> Response:
     return await visit.command(
         "duplicate_rule",
         lambda desk, cause: settle.adopt_duplicate_rule(desk, cause, command, if_match),
-        lambda reader, _: duplicate_rule.document(
-            visit.door.house.configurations.now(reader.connection, reader.organisation).duplicate_rule
-        ),
+        lambda reader, _: duplicate_rule.document(reader.settled().duplicate_rule),
         said.model_dump(),
     )
 

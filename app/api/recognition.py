@@ -47,9 +47,7 @@ async def adopt_recognition(request: Request) -> Response:
     return await visit.command(
         "recognition",
         lambda desk, cause: settle.adopt_recognition(desk, cause, document, if_match),
-        lambda reader, _: show_recognition(
-            visit.door.house.configurations.now(reader.connection, reader.organisation).recognition
-        ),
+        lambda reader, _: show_recognition(reader.settled().recognition),
         document,
     )
 

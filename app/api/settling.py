@@ -86,9 +86,7 @@ async def extend_taxonomy(request: Request) -> Response:
     return await visit.command(
         "taxonomy",
         lambda desk, cause: settle.extend_taxonomy(desk, cause, said.command(), if_match),
-        lambda reader, _: show_taxonomy(
-            visit.door.house.configurations.now(reader.connection, reader.organisation).taxonomy
-        ),
+        lambda reader, _: show_taxonomy(reader.settled().taxonomy),
         said.model_dump(),
     )
 
@@ -113,9 +111,7 @@ async def adopt_policy(request: Request) -> Response:
     return await visit.command(
         "policy",
         lambda desk, cause: settle.adopt_policy(desk, cause, document, if_match),
-        lambda reader, _: show_policy(
-            visit.door.house.configurations.now(reader.connection, reader.organisation).policy
-        ),
+        lambda reader, _: show_policy(reader.settled().policy),
         document,
     )
 

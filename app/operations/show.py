@@ -17,6 +17,7 @@ from app.events.envelope import Told, instant
 from app.events.store import read_streams
 from app.events.vault import Opener, Vault
 from app.operations.action_document import action_document
+from app.operations.configuration import Configuration, load
 from app.operations.documents import clear, escalation_document, keys_in, near_miss_document, review_document
 
 S = TypeVar("S")
@@ -96,6 +97,13 @@ class Reader:
             opened: review.Opened = reviews[told[0].event.review_id][0].event
             shown.append(action_document(action_id, told, opened.escalation_id, opener))
         return shown
+
+    def settled(self) -> Configuration:
+        """What the organisation has settled, read from the ledger itself.
+
+        A command's answer is made before its head is written: what is remembered by the head may be of before it.
+        """
+        return load(self.connection, self.organisation, self.as_of)
 
     def names(self, actors: Iterable[str]) -> dict[str, str]:
         """Who acted, or is asked, under the reference that the organisation knows them by: `staff/<token>` → it.

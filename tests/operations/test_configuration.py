@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from app.events.store import Cause
 from app.operations import settle
 from app.operations.configuration import Configurations, load
+from app.operations.desk import Desk
 from tests.office import Office, opened
 
 
@@ -97,3 +99,18 @@ def test_rules_of_recognition_are_remembered_until_others_are_adopted(office: Of
     with office.house.database.read() as connection:
         since = configurations.now(connection, "default").recognition
     assert [(one.version, str(one.visit_window)) for one in (first, since)] == [(1, "PT15M"), (2, "PT5M")]
+
+
+def test_who_settles_something_is_shown_it_whatever_readers_remembered_meanwhile(office: Office) -> None:
+    house = office.house
+
+    def adopt(desk: Desk, cause: Cause) -> None:
+        settle.adopt_policy(desk, cause, {"rules": []}, None)
+        with house.database.read() as connection:  # Somebody reads before the commit, and remembers what was.
+            assert house.configurations.now(connection, "default").policy.version == 1
+
+    adopted = office.do(office.command(adopt, "policy", lambda reader, _: {"version": reader.settled().policy.version}))
+
+    assert adopted == {"version": 2}
+    with house.database.read() as connection:
+        assert house.configurations.now(connection, "default").policy.version == 2
