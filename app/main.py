@@ -3,8 +3,10 @@
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from app.api import (
     actions,
@@ -88,10 +90,17 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
     if house is not None:
         app.state.door = Door(house)
         app.state.streams = Streams(house)
-    for module in ROUTERS:
-        app.include_router(module.router)
-    app.router.routes.insert(0, near_misses.DIRECT)
+    app.router.routes[:] = [near_misses.DIRECT, *app.router.routes, *_routes()]
     problems.install(app)
     openapi.install(app)
     app.add_middleware(Limits)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """What every application of this process answers; what each route takes is worked out once, at its first use."""
+    every = APIRouter(generate_unique_id_function=openapi.keywords()["generate_unique_id_function"])
+    for module in ROUTERS:
+        every.include_router(module.router)
+    return tuple(every.routes)

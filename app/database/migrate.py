@@ -4,6 +4,7 @@ All of an upgrade is one transaction on both databases: it is there whole, or no
 is the lock; Python's driver would otherwise commit each statement by itself.
 """
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ def _configuration() -> Config:
     return configuration
 
 
+@cache
 def head() -> str:
     """The revision that this code expects."""
     revision = ScriptDirectory.from_config(_configuration()).get_current_head()

@@ -1,7 +1,7 @@
-"""The heatmap: each record that stands, with the stage that allowed it and when it happened, local to it.
+"""The facts that are counted: each record that stands, the stage that allowed it, and when it happened, local to it.
 
-A follower: it reads the ledger after the fact and keeps its place. A row holds from the event that made it to
-the one that changed it, so a map as of any sequence is a plain count.
+Heatmaps, trends, signals and outcomes count these rows. A follower: it reads the ledger after the fact and keeps its
+place. A row holds from the event that made it to the one that changed it, so a count as of any sequence is a plain one.
 """
 
 from datetime import date, datetime
@@ -76,12 +76,16 @@ def _put(context: Context, envelope: Envelope, state: NearMiss) -> None:
             FOR_EVER,
             envelope.sequence,
             moment.at,
+            moment.day,
             report.classification,
             report.service_id,
+            report.locality,
+            state.source.source if state.source else None,
             report.incident_type,
             report.deviation,
             link.stage_allowed if link else report.stage_allowed,
             link.stage_affected if link else report.stage_affected,
+            report.recovery_barrier,
             report.shift_bracket,
             WEEKDAYS[local.weekday()],
             hour,

@@ -147,12 +147,16 @@ heatmap_facts = Table(
     number("valid_to"),
     number("valid_from"),
     number("occurred_at"),
+    number("day"),
     text_column("classification"),
     text_column("service_id", optional=True),
+    text_column("locality", optional=True),
+    text_column("source", optional=True),
     text_column("incident_type"),
     text_column("deviation", optional=True),
     text_column("stage_allowed", optional=True),
     text_column("stage_affected", optional=True),
+    text_column("recovery_barrier", optional=True),
     text_column("shift_bracket", optional=True),
     text_column("weekday"),
     text_column("hour", optional=True),
@@ -160,6 +164,7 @@ heatmap_facts = Table(
     text_column("month"),
     PrimaryKeyConstraint("organisation", "near_miss_id", "valid_to"),
     Index(None, "organisation", "valid_to", "occurred_at"),
+    Index(None, "organisation", "valid_to", "service_id", "occurred_at"),
 )
 
 # What one command told an addressee (role, staff/<token> or key/<id>) about a stream. sequence, recorded_at: of the

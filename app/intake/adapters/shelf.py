@@ -1,6 +1,7 @@
 """The adapters of a process: those that are shipped, and the operator's own beside or in place of them."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,7 @@ class MappingRefused(Exception):
 
 def shelf(own: Path | None = None) -> Adapters:
     """Every adapter by its name. A file of the directory `own` stands over the shipped one of its name."""
-    found = dict(_read(_shipped()))
+    found = dict(_shipped())
     if own is not None:
         if not own.is_dir():
             raise MappingRefused(f"FOREWARN_MAPPINGS names {own}, which is no directory.")
@@ -27,10 +28,10 @@ def shelf(own: Path | None = None) -> Adapters:
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _shipped() -> Iterator[tuple[str, bytes]]:
-    for file in resources.files("app.intake.adapters").joinpath("shipped").iterdir():
-        if file.name.endswith(".toml"):
-            yield file.name, file.read_bytes()
+@cache
+def _shipped() -> Adapters:
+    folder = resources.files("app.intake.adapters").joinpath("shipped")
+    return dict(_read((file.name, file.read_bytes()) for file in folder.iterdir() if file.name.endswith(".toml")))
 
 
 def _read(files: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, Adapter]]:

@@ -1,0 +1,39 @@
+"""Pages and pictures, made from the templates beside this file: everything that is put into one is escaped.
+
+A picture is SVG that needs nothing else: no script, no font, no style from elsewhere.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.responses import Response
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+SVG = "image/svg+xml"
+HTML = "text/html"
+MARKDOWN = "text/markdown"
+
+
+def rendered(template: str, **context: Any) -> str:
+    """The template with what is put into it; a name that it knows and was not given is an error."""
+    return _TEMPLATES.get_template(template).render(context)
+
+
+def drawn(media_type: str, text: str) -> Response:
+    """The answer that shows it. Whatever is in it, a browser runs nothing of it."""
+    return Response(
+        text,
+        media_type=media_type,
+        headers={
+            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+            "X-Content-Type-Options": "nosniff",
+        },
+    )

@@ -1,0 +1,1 @@
+"""A governance review of leadership."""

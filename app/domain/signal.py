@@ -1,0 +1,1 @@
+"""A signal: something rises below the threshold, or falls silent."""
