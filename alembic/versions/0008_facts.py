@@ -1,4 +1,4 @@
-"""What is counted: also by locality, source, recovery barrier and day.
+"""What is counted: also by locality, source, recovery barrier and day, with how far it was off the plan.
 
 Revision ID: 0008
 Revises: 0007
@@ -42,6 +42,9 @@ def upgrade() -> None:
         sa.Column("hour", TEXT, nullable=True),
         sa.Column("week", TEXT, nullable=False),
         sa.Column("month", TEXT, nullable=False),
+        sa.Column("scheduling_minutes", sa.Double(), nullable=True),
+        sa.Column("staff_deviation", sa.Double(), nullable=True),
+        sa.Column("travel_minutes", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("organisation", "near_miss_id", "valid_to", name=op.f("pk_heatmap_facts")),
     )
     op.create_index(

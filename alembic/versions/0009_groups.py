@@ -4,6 +4,8 @@ Revision ID: 0009
 Revises: 0008
 """
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -16,8 +18,37 @@ branch_labels = None
 depends_on = None
 
 
+# The last report that each near miss was told with says where it belonged.
+TOLD = sa.text("""
+SELECT organisation, stream, payload FROM events
+WHERE type IN ('near_miss.recorded', 'near_miss.corrected', 'near_miss.details_completed')
+ORDER BY organisation, sequence
+""")
+PLACE = sa.text("""
+UPDATE near_misses SET locality = :locality WHERE organisation = :organisation AND near_miss_id = :near_miss_id
+""")
+
+
 def upgrade() -> None:
-    pass
+    op.add_column("near_misses", sa.Column("locality", TEXT, nullable=True))
+    connection = op.get_bind()
+    places = {
+        (organisation, stream.partition("/")[2]): json.loads(payload)["report"].get("locality")
+        for organisation, stream, payload in connection.execute(TOLD)
+    }
+    placed = [
+        {"organisation": organisation, "near_miss_id": near_miss_id, "locality": locality}
+        for (organisation, near_miss_id), locality in places.items()
+        if locality is not None
+    ]
+    if placed:
+        connection.execute(PLACE, placed)
+    op.create_index(
+        op.f("ix_near_misses_organisation_locality_sequence"),
+        "near_misses",
+        ["organisation", "locality", "sequence"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:

@@ -22,6 +22,7 @@ from app.domain.near_miss import (
     Withdrawn,
     evolve,
 )
+from app.domain.plan import deviation_of
 from app.domain.rule import OWN_SOURCE
 from app.domain.zones import zone
 from app.events.envelope import Envelope, Told
@@ -68,6 +69,7 @@ def _put(context: Context, envelope: Envelope, state: NearMiss) -> None:
         hour = str(datetime.fromtimestamp(moment.at // 1_000_000, zone(report.zone)).hour)
     year, week, _ = local.isocalendar()
     link = state.workflow_link
+    off = deviation_of(link.mapped_against if link and link.mapped_against else state.prefilled)
     context.rows.insert(
         heatmap_facts,
         (
@@ -91,5 +93,8 @@ def _put(context: Context, envelope: Envelope, state: NearMiss) -> None:
             hour,
             f"{year}-W{week:02d}",
             f"{local:%Y-%m}",
+            off.scheduling_minutes,
+            off.staff,
+            off.travel_minutes,
         ),
     )

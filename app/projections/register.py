@@ -47,6 +47,7 @@ def apply(context: Context, told: Told[object]) -> None:
                     report.classification,
                     envelope.occurred_at,
                     envelope.recorded_at,
+                    report.locality,
                 ),
             )
             if source is not None and source.source_event_id is not None:
@@ -101,5 +102,6 @@ def _rewrite(context: Context, near_miss_id: str, state: NearMiss) -> None:
             deviation=report.deviation,
             classification=report.classification,
             occurred_at=parse_moment(report.occurred_at, zone(report.zone)).at,
+            locality=report.locality,
         )
     )

@@ -17,9 +17,11 @@ near_misses = Table(
     text_column("classification"),
     number("occurred_at"),
     number("recorded_at"),
+    text_column("locality", optional=True),
     PrimaryKeyConstraint("organisation", "near_miss_id"),
     Index(None, "organisation", "sequence", unique=True),
     Index(None, "organisation", "service_id", "sequence"),
+    Index(None, "organisation", "locality", "sequence"),
 )
 
 # fingerprint: keyed hash of the original submission, so that a resend is told from a conflict.
@@ -162,6 +164,9 @@ heatmap_facts = Table(
     text_column("hour", optional=True),
     text_column("week"),
     text_column("month"),
+    Column("scheduling_minutes", Double, nullable=True),
+    Column("staff_deviation", Double, nullable=True),
+    Column("travel_minutes", Double, nullable=True),
     PrimaryKeyConstraint("organisation", "near_miss_id", "valid_to"),
     Index(None, "organisation", "valid_to", "occurred_at"),
     Index(None, "organisation", "valid_to", "service_id", "occurred_at"),
