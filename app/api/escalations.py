@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.api.asof import AsOf, sequence_of
 from app.api.door import answered, door_of
+from app.api.groups import Locality, ServiceId, escalations_of
 from app.api.lists import Cursor, Limit, listed, page
 from app.api.looking import Reading
 from app.api.routes import told
@@ -45,7 +46,8 @@ def list_escalations(
     look: Reading,
     request: Request,
     status: Annotated[str | None, Query(max_length=64)] = None,
-    service_id: Annotated[str | None, Query(max_length=128)] = None,
+    service_id: ServiceId = None,
+    locality: Locality = None,
     rule_id: Annotated[str | None, Query(max_length=128)] = None,
     overdue: bool | None = None,
     limit: Limit = 50,
@@ -58,9 +60,11 @@ def list_escalations(
         if status not in STATUSES:
             raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
         chosen = chosen.where(row.status == status)
-    for column, wanted in ((row.service_id, service_id), (row.rule_id, rule_id), (row.overdue, overdue)):
+    for column, wanted in ((row.rule_id, rule_id), (row.overdue, overdue)):
         if wanted is not None:
             chosen = chosen.where(column == wanted)
+    if (of_group := escalations_of(look.organisation, service_id, locality)) is not None:
+        chosen = chosen.where(row.escalation_id.in_(of_group))
     with look.reader() as reader:
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = reader.escalations([one.escalation_id for one in found[:limit]])

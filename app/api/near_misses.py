@@ -14,6 +14,7 @@ from app.api import problems
 from app.api.asof import AsOf, sequence_of
 from app.api.batches import REUSED, of_item, refuse_reused
 from app.api.door import BATCH_LIMIT, answered, door_of, shown
+from app.api.groups import Locality, ServiceId
 from app.api.lists import Cursor, Limit, instant_of, listed, page
 from app.api.looking import Auditing, Reading
 from app.api.routes import told
@@ -104,7 +105,8 @@ async def submit_batch(request: Request) -> Response:
 def list_near_misses(
     look: Reading,
     request: Request,
-    service_id: Annotated[str | None, Query(max_length=128)] = None,
+    service_id: ServiceId = None,
+    locality: Locality = None,
     incident_type: Annotated[str | None, Query(max_length=128)] = None,
     deviation: Annotated[str | None, Query(max_length=128)] = None,
     status: Annotated[str | None, Query(max_length=64)] = None,
@@ -122,6 +124,7 @@ def list_near_misses(
         chosen = select(row.near_miss_id, row.sequence).where(row.organisation == look.organisation)
         for column, wanted in (
             (row.service_id, service_id),
+            (row.locality, locality),
             (row.incident_type, incident_type),
             (row.deviation, deviation),
         ):

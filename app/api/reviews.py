@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.api.asof import AsOf, sequence_of
 from app.api.door import answered, door_of
+from app.api.groups import Locality, ServiceId, reviews_of
 from app.api.lists import Cursor, Limit, listed, page
 from app.api.looking import Reading
 from app.api.routes import told
@@ -48,6 +49,8 @@ def list_reviews(
     request: Request,
     status: Annotated[str | None, Query(max_length=64)] = None,
     escalation_id: Annotated[str | None, Query(max_length=128)] = None,
+    service_id: ServiceId = None,
+    locality: Locality = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
@@ -60,6 +63,8 @@ def list_reviews(
         chosen = chosen.where(row.status == status)
     if escalation_id is not None:
         chosen = chosen.where(row.escalation_id == escalation_id)
+    if (of_group := reviews_of(look.organisation, service_id, locality)) is not None:
+        chosen = chosen.where(row.review_id.in_(of_group))
     with look.reader() as reader:
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = reader.reviews([one.review_id for one in found[:limit]])

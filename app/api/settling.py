@@ -1,7 +1,7 @@
 """What an organisation settles over HTTP: its services, its words, its policy."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any, cast
 
 from fastapi import APIRouter, Request
@@ -19,12 +19,14 @@ from app.database.tables import services
 from app.domain import adoption, taxonomy
 from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.identifiers import is_identifier
+from app.domain.moment import to_micros
 from app.domain.policy import policy_document
 from app.domain.service import Locality, Particulars, RoleHolder
 from app.events.codec import decode
 from app.events.envelope import instant
 from app.events.store import Cause, read_stream
 from app.operations import settle
+from app.operations.chance_firings import expected
 from app.operations.configuration import POLICY_STREAM
 from app.operations.desk import Desk
 from app.operations.documents import clear
@@ -95,7 +97,7 @@ async def extend_taxonomy(request: Request) -> Response:
 def read_policy(look: Reading) -> Response:
     """The policy in force."""
     with look.reader() as reader:
-        return answered(Answer(200, show_policy(look.settled(reader).policy)))
+        return answered(Answer(200, _with_chance(reader, look.settled(reader).policy, look.visit.now)))
 
 
 @router.put("/policy", **told(WRITE, Policy, body=PolicyDocument))
@@ -111,7 +113,7 @@ async def adopt_policy(request: Request) -> Response:
     return await visit.command(
         "policy",
         lambda desk, cause: settle.adopt_policy(desk, cause, document, if_match),
-        lambda reader, _: show_policy(reader.settled().policy),
+        lambda reader, _: _with_chance(reader, reader.settled().policy, visit.now),
         document,
     )
 
@@ -152,6 +154,12 @@ def show_taxonomy(words: taxonomy.Taxonomy) -> dict[str, Any]:
 def show_policy(policy: adoption.Policy) -> dict[str, Any]:
     """The policy as the contract shows it."""
     return {"version": policy.version, **policy_document(policy)}
+
+
+def _with_chance(reader: Reader, policy: adoption.Policy, now: datetime) -> dict[str, Any]:
+    """The policy in force, with what it would open at the organisation's own rates if nothing were wrong."""
+    found = expected(reader.connection, reader.organisation, policy, to_micros(now))
+    return {**show_policy(policy), "expected_chance_firings": found}
 
 
 def _older(items: list[dict[str, Any]], cursor: str | None, limit: int) -> tuple[list[dict[str, Any]], list[int]]:

@@ -14,6 +14,7 @@ from app.domain.near_miss import (
     NearMiss,
     SourceAdded,
 )
+from app.domain.plan import ON_PLAN, deviation_of
 from app.domain.report import (
     Check,
 )
@@ -69,6 +70,10 @@ def near_miss_document(
         document["workflow_link"] = clear(state.workflow_link, opened)
     if state.prefilled is not None:
         document["workflow_prefill"] = clear(state.prefilled, opened)
+    link = state.workflow_link
+    off = deviation_of(link.mapped_against if link and link.mapped_against else state.prefilled)
+    if off != ON_PLAN:
+        document["plan_deviation"] = clear(off, opened)
     if state.joined:
         document |= _persons(state, opened)
     if state.awaiting:

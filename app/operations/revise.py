@@ -5,12 +5,14 @@ Each of these is checked against similar records like the submission was, in its
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from app.domain import near_miss, taxonomy_check
 from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.gravity import gravity
 from app.domain.judgement import Judgement
+from app.domain.moment import parse_moment
 from app.domain.near_miss import (
     NearMiss,
 )
@@ -22,7 +24,9 @@ from app.domain.report import (
     Source,
 )
 from app.domain.sealed import SealedText
+from app.domain.service import locality_at
 from app.domain.similarity import Facts
+from app.domain.zones import zone
 from app.events.store import Cause, Draft
 from app.operations import chasing
 from app.operations.desk import Desk
@@ -229,9 +233,17 @@ def text_key(state: NearMiss) -> str | None:
 
 def _changed(record: Record, changes: Mapping[str, Any]) -> dict[str, Any]:
     document = record.document()
-    if "service_id" in changes:
-        document.pop("locality", None)  # The register tells the new service's.
+    if "service_id" in changes or ("occurred_at" in changes and _is_the_registers(record)):
+        document.pop("locality", None)  # The register tells the new service's, or where it belonged at the new time.
     return {name: value for name, value in {**document, **changes}.items() if value is not None}
+
+
+def _is_the_registers(record: Record) -> bool:
+    """Whether the locality is the one that the register has for that day, not one that the report named itself."""
+    report = record.report
+    _, service = record.desk.configuration.service_of(report.service_id)
+    day = parse_moment(report.occurred_at, zone(report.zone)).day
+    return report.locality == locality_at(service, date.fromordinal(day))
 
 
 def _must_be_known(record: Record, document: Mapping[str, Any], pointer: str) -> None:

@@ -129,6 +129,14 @@ class Assumptions(Answered):
     travel_time: Assumption | None = None
 
 
+class PlanDeviation(Answered):
+    """Actual less planned, as far as both are known: positive is later, more staff, or longer on the way."""
+
+    scheduling_minutes: Number | None = None
+    staff: Number | None = None
+    travel_minutes: Number | None = None
+
+
 class WorkflowLinked(Answered):
     """The stage that was affected, and the stage that allowed it."""
 
@@ -264,6 +272,9 @@ class NearMiss(Answered):
     workflow_link: WorkflowLinked | None = None
     workflow_prefill: Assumptions | None = Field(
         None, description="What its source knew of the assumptions; a link that leaves one out takes it from here."
+    )
+    plan_deviation: PlanDeviation | None = Field(
+        None, description="How far it was off the plan, by the link's assumptions or by what its source knew of them."
     )
     persons_affected: int | None = Field(None, description="Of a late round or run that is one near miss.")
     further_persons: list[Words] | None = Field(None, description="Whom it happened to beside `person_ref`.")

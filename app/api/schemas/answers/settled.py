@@ -151,6 +151,20 @@ class WorkingTime(Answered):
     closed_on: list[Day]
 
 
+class ChanceFirings(Answered):
+    """What a rule would open at the organisation's own rates of the last year if nothing were wrong."""
+
+    rule_id: str
+    mode: Mode
+    days: float = Field(description="Days of reports that the rates were counted over.")
+    records: int = Field(description="Reports in them that the rule counts.")
+    episodes_per_year: float | None = Field(description="λ·P(Poisson(λW) = N − 1), summed over the rule's keys.")
+    episodes_per_year_if_doubled: float | None = Field(description="If everything happened twice as often.")
+    busiest_key_per_year: float | None = Field(description="Reports a year on the key that has most.")
+    warning: Literal["noisy", "deaf"] | None
+    says: str
+
+
 class Policy(Answered):
     """A policy, complete."""
 
@@ -165,6 +179,9 @@ class Policy(Answered):
     workflow_link_due: Duration
     working_time: WorkingTime
     reason: str | None = None
+    expected_chance_firings: list[ChanceFirings] | None = Field(
+        None, description="Of the policy in force, rule by rule; not of former versions."
+    )
 
 
 class PolicyVersion(Policy):
@@ -230,23 +247,37 @@ class WindowExplained(Window):
 
 
 class HeatmapCell(Answered):
-    """One cell of a heatmap."""
+    """One cell of a heatmap: its count, what its share of the hours would explain, and its rate per 1,000."""
 
     row: str | None
     column: str | None
-    count: int
+    count: int | None = Field(description="Null when it is withheld: see `suppressed`.")
+    expected: Number | None = Field(
+        None, description="Of an axis of the clock: what the line would have here, spread evenly over the hours."
+    )
+    above_expected: Literal[True] | None = Field(
+        None, description="Far more than the hours would explain: by chance in fewer than 1 cell of 1,000."
+    )
+    rate: Number | None = Field(None, description="Per 1,000 of `rate_per`, by the cell's own service, week or month.")
+    suppressed: Literal[True] | None = None
 
 
 class Heatmap(Answered):
-    """Counts by two axes; total = cells + unlinked."""
+    """Counts by two axes; total = cells + unlinked. A key that may read no single record is told no small count."""
 
     model_config: ClassVar[ConfigDict] = showing(
         {
             "rows": ["administer", "handover"],
             "columns": ["day", "evening_handover"],
             "cells": [
-                {"row": "administer", "column": "day", "count": 2},
-                {"row": "handover", "column": "evening_handover", "count": 7},
+                {"row": "administer", "column": "day", "count": 2, "expected": 0.94},
+                {
+                    "row": "handover",
+                    "column": "evening_handover",
+                    "count": 7,
+                    "expected": 0.22,
+                    "above_expected": True,
+                },
             ],
             "total": 11,
             "unlinked": 2,
@@ -257,9 +288,13 @@ class Heatmap(Answered):
     rows: list[str | None]
     columns: list[str | None]
     cells: list[HeatmapCell]
-    total: int
-    unlinked: int
+    total: int | None = Field(description="Null when a small count could be worked out from it.")
+    unlinked: int | None = Field(description="Without a stage where a stage is an axis; null when it is withheld.")
     as_of_sequence: int
+    rate: Number | None = Field(None, description="The total per 1,000 of `rate_per`.")
+    rate_per: Literal["doses_due", "visits_scheduled", "resident_days"] | None = None
+    exposure: int | None = Field(None, description="How much of `rate_per` there was in the period.")
+    suppressed: Literal[True] | None = None
 
 
 class CellMembers(Answered):
