@@ -229,7 +229,13 @@ class Bounded(httpcore2.AsyncNetworkStream):
         loop = asyncio.get_running_loop()
         reader = _Counting(loop=loop)
         protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
-        transport, _ = await loop.create_connection(lambda: protocol, sock=connection, **tls)
+        try:
+            transport, _ = await loop.create_connection(lambda: protocol, sock=connection, **tls)
+        finally:
+            if not isinstance(loop, asyncio.BaseEventLoop):
+                # uvloop closes the number itself, and forgets to say so when the other side resets at once. Closed a
+                # second time, it would be whatever has that number by then: a database's, or another connection.
+                connection.detach()
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
 
     def expect(self, length: int) -> None:

@@ -1,7 +1,8 @@
 """Power cuts and faults between us and a receiver: what is owed arrives, in order, however often it takes.
 
 Takes a minute and a half, of which half a minute is the lease of a process that died over a PostgreSQL; alone on its
-file, the next one knows that nobody is at it. The soak sends ten thousand messages and cuts the power ten times.
+file, the next one knows that nobody is at it. The soak sends ten thousand messages, which takes minutes, and cuts the
+power ten times.
 """
 
 import random
@@ -98,21 +99,31 @@ def test_under_any_faults_none_is_missing_and_the_order_of_each_subject_is_kept(
         endpoint_id = post.register(receiver, *TYPES)
         post.office.do(post.office.adoption({"threshold": 1, "group_by": ["service_id"]}))
         number = 0
-        while number < MESSAGES // 3:  # A report, a raise, and what is added to it.
+        while number < MESSAGES // 2:  # A report, and what it raises or is added to.
             jobs = [post.office.submission(service_id=f"service-{(number + one) % SUBJECTS}") for one in range(100)]
-            post.office.house.ask_all(jobs[: MESSAGES // 3 - number])
+            post.office.house.ask_all(jobs[: MESSAGES // 2 - number])
             number += len(jobs)
 
-        def all_taken() -> bool:
+        def none_waits() -> bool:
+            """Time goes on only when nothing else does: it takes days of failing for the endpoint to be held."""
+            if not post.is_idle():
+                return False
             post.office.clock.go_on(minutes=10)
-            return set(post.statuses(endpoint_id)) == {"delivered"}
+            return not post.waiting(endpoint_id)
 
-        until(lambda: post.statuses(endpoint_id))
-        until(all_taken, 30.0 + MESSAGES / 20)
+        until(lambda: post.waiting(endpoint_id))
+        until(none_waits, 60.0 + MESSAGES / 10)
 
     owed = post.owed(endpoint_id)
-    assert set(taken) == {one.delivery_id for one in owed}
+    assert len(owed) >= MESSAGES
+    let_go = {one.delivery_id: one for one in owed if one.status == "superseded"}
+    # One that was let go may have been taken, by a receiver whose answer came to nothing.
+    assert set(taken) | let_go.keys() == {one.delivery_id for one in owed}
     subjects = {one.delivery_id: (one.subject, one.sequence) for one in owed}
+    for one in let_go.values():
+        subject, sequence = subjects[one.superseded_by]
+        assert subject == one.subject
+        assert sequence > one.sequence
     for webhook_id in taken:  # In the order in which each was taken first.
         subject, sequence = subjects[webhook_id]
         order[subject].append(sequence)

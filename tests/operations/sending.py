@@ -6,16 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, func, or_, select
 
 from app.database.tables import deliveries, delivery_attempts, webhook_endpoints
-from app.domain.moment import from_micros
+from app.domain.moment import from_micros, to_micros
 from app.domain.webhook import TYPES
 from app.events.store import Cause
-from app.operations import endpoints
+from app.operations import deliver, endpoints
 from app.operations.deliver import Deliverer
 from app.operations.endpoints import Receiver as Endpoint
 from app.operations.outside import networks_of
+from app.operations.owed import waiting
 from app.operations.posting import Outside
 from tests.office import Office, opened
 from tests.receivers import DEADLINE, Receiver
@@ -69,6 +70,21 @@ class Post:
 
     def statuses(self, endpoint_id: str | None = None) -> list[str]:
         return [one.status for one in self.owed(endpoint_id)]
+
+    def waiting(self, endpoint_id: str) -> int:
+        """How many of its messages are neither delivered nor superseded; counted where they are."""
+        row = deliveries.c
+        chosen = select(func.count()).where(row.endpoint_id == endpoint_id, row.status.in_(("pending", "held")))
+        with self.office.house.database.read() as connection:
+            return connection.execute(chosen).scalar_one()
+
+    def is_idle(self) -> bool:
+        """All that happened is owed, nothing is under way, and nothing will be until time goes on."""
+        row, now = deliveries.c, to_micros(self.office.clock())
+        at_once = or_(row.holder.is_not(None), row.due_at <= now)
+        chosen = select(row.delivery_id).where(row.status == "pending", at_once, ~waiting("before", before=True))
+        with self.office.house.database.read() as connection:
+            return not deliver._behind(connection) and connection.execute(chosen.limit(1)).first() is None
 
     def attempts(self, delivery_id: str) -> list[Row[Any]]:
         row = delivery_attempts.c
