@@ -1,5 +1,6 @@
 """The schema: from nothing to what the code expects, on both databases, with the ledger refusing every change."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -120,6 +121,40 @@ def test_a_schema_is_never_taken_back(database_url: str) -> None:
         configuration.attributes["connection"] = connection
         with pytest.raises(RuntimeError, match="never taken back"):
             command.downgrade(configuration, "base")
+    engine.dispose()
+
+
+PLACED = """
+INSERT INTO events VALUES
+('o', :sequence, :id, :stream, :sequence, :type, 1, 0, 0, 'key/a', 'c', NULL, :payload, :leaf)
+"""
+RECORD = """
+INSERT INTO near_misses VALUES ('o', :id, :sequence, 'linked', 's', 'visit', NULL, 'near_miss', 0, 0)
+"""
+
+
+def test_records_from_before_belong_where_their_last_report_says(empty_database_url: str) -> None:
+    from alembic import command
+
+    engine = create_engine(Settings(database_url=empty_database_url).url)
+    configuration = migrate._configuration()
+    with engine.begin() as connection:
+        configuration.attributes["connection"] = connection
+        command.upgrade(configuration, "0008")
+        for sequence, (record, kind, locality) in enumerate(
+            [("a", "recorded", "north"), ("b", "recorded", None), ("a", "corrected", "south"), ("a", "closed", None)], 1
+        ):
+            report = {"report": {"locality": locality} if locality else {}}
+            row = {"sequence": sequence, "id": f"{sequence}", "stream": f"near_miss/{record}", "leaf": bytes(32)}
+            connection.execute(text(PLACED), {**row, "type": f"near_miss.{kind}", "payload": json.dumps(report)})
+        for sequence, record in enumerate(["a", "b"], 1):
+            connection.execute(text(RECORD), {"id": record, "sequence": sequence})
+
+    migrate.upgrade(empty_database_url)
+
+    with engine.connect() as connection:
+        placed = connection.execute(text("SELECT near_miss_id, locality FROM near_misses ORDER BY near_miss_id"))
+        assert placed.all() == [("a", "south"), ("b", None)]
     engine.dispose()
 
 
