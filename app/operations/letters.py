@@ -23,9 +23,11 @@ from app.operations.house import House
 from app.operations.messages import context_of, envelopes_at, message
 from app.operations.owed import Owed
 from app.operations.postman import Letter
+from app.projections.context import Context
 
 USER_AGENT = f"forewarn/{version('forewarn')}"
 _BODIES = 256
+_ORGANISATIONS = 32
 
 Sending = tuple[Owed, datetime]
 """A message that is under way, and since when."""
@@ -40,6 +42,9 @@ class Letters:
         self._house = house
         self._targets = Targets(house.vault)
         self._bodies: dict[tuple[str, int, str], bytes] = {}
+        self._contexts: dict[str, Context] = {}
+        """By organisation, the one that was written for last at the end: a long escalation is folded once, not for each
+        of its messages."""
 
     def write(self, taken: Sequence[Owed], now: datetime, real_now: datetime) -> list[Letter[Sending]]:
         """Those that can be made; raises when the database cannot be read."""
@@ -54,6 +59,8 @@ class Letters:
                     letters.append(_letter(owed, target, self._bodies[_key(owed)], now, real_now))
         while len(self._bodies) > _BODIES:
             self._bodies.pop(next(iter(self._bodies)))
+        while len(self._contexts) > _ORGANISATIONS:
+            self._contexts.pop(next(iter(self._contexts)))
         return letters
 
     def _make_bodies(self, connection: Connection, taken: Sequence[Owed]) -> None:
@@ -61,7 +68,8 @@ class Letters:
         for organisation in {owed.organisation for owed in missing.values()}:
             mine = [owed for owed in missing.values() if owed.organisation == organisation]
             envelopes = envelopes_at(connection, organisation, [owed.sequence for owed in mine])
-            context = context_of(connection, organisation)
+            context = context_of(connection, organisation, self._contexts.pop(organisation, None))
+            self._contexts[organisation] = context
             for owed in mine:
                 with _on_its_own(owed):
                     said = message(context, decoded(envelopes[owed.sequence]), owed.type)

@@ -11,10 +11,11 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Row, select
 
 from app.database.tables import events
-from app.domain import action, adoption, endpoint, near_miss, review
+from app.domain import action, adoption, endpoint, governance, near_miss, review
 from app.domain.endpoint import Degraded, Held
 from app.domain.escalation import MemberAdded, Raised
 from app.domain.moment import format_instant
+from app.domain.signal import DroughtSignalled, TrendSignalled
 from app.events.canonical import canonical
 from app.events.codec import told as decoded
 from app.events.envelope import Envelope, Told, instant
@@ -42,9 +43,10 @@ def envelopes_at(connection: Connection, organisation: str, sequences: Collectio
     return {one.sequence: one for one in envelopes}
 
 
-def context_of(connection: Connection, organisation: str) -> Context:
-    """What messages of an organisation are made in: what one has read, the next need not."""
-    return Context(Rows(connection, _nothing_to_write), organisation, organisation, adoption.INITIAL)
+def context_of(connection: Connection, organisation: str, known: Context | None = None) -> Context:
+    """What messages of an organisation are made in: what one has read, the next need not. `known`: an earlier one."""
+    rows = Rows(connection, _nothing_to_write)
+    return known.going_on(rows) if known is not None else Context(rows, organisation, organisation, adoption.INITIAL)
 
 
 def message(context: Context, told: Told[Any], told_as: str) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def message(context: Context, told: Told[Any], told_as: str) -> dict[str, Any]:
         "timestamp": happened,
         "data": {
             **{name: value for name, value in data.items() if value is not None},
-            "links": {"self": _link(told.envelope)},
+            "links": {"self": _link(told)},
         },
     }
 
@@ -73,8 +75,10 @@ def _ids(what: About) -> dict[str, str | None]:
         "near_miss_id": what.near_miss_id,
         "escalation_id": what.escalation_id,
         "review_id": what.review_id,
+        "governance_review_id": what.governance_review_id,
         "action_id": what.action_id,
         "endpoint_id": what.endpoint_id,
+        "signal_id": what.signal_id,
         "service_id": what.service_id,
     }
 
@@ -99,8 +103,16 @@ def _standing(context: Context, told: Told[Any]) -> dict[str, Any]:
                 "status": context.folded(told, endpoint.UNREGISTERED, endpoint.evolve).status,
                 **_of_endpoint(told.event),
             }
+        case "governance_review":
+            return {"status": context.folded(told, governance.UNOPENED, governance.evolve).stage.value}
+        case "governance_cadence":
+            return {"status": "overdue", "level": told.event.level}
+        case "outcome":
+            return {"status": told.event.verdict}
         case "source":
             return {"source": told.envelope.subject, "status": "silent", "since": _instant(told.event.silent_since)}
+        case "signal":
+            return {"status": "open", "since": _instant(told.event.since), **_of_signal(told.event)}
         case _:
             return {}
 
@@ -125,7 +137,21 @@ def _of_endpoint(event: Any) -> dict[str, Any]:
             return {}
 
 
-def _link(envelope: Envelope) -> str:
+def _of_signal(event: TrendSignalled | DroughtSignalled) -> dict[str, Any]:
+    match event:
+        case TrendSignalled(kind=kind, incident_type=incident_type):
+            return {"kind": kind, "incident_type": incident_type}
+        case DroughtSignalled(source=its_source):
+            return {"kind": "drought", "source": its_source}
+
+
+def _link(told: Told[Any]) -> str:
+    envelope = told.envelope
+    if envelope.kind == "governance_cadence":  # What is late may be open, or not be there at all.
+        open_ones: tuple[str, ...] = told.event.governance_review_ids
+        return "/".join(("/v1/governance-reviews", *open_ones[:1]))
+    if envelope.kind == "outcome":
+        return f"/v1/actions/{quote(told.event.action_ids[0], safe='')}/outcome"
     return f"/v1/{_PATHS[envelope.kind]}/{quote(envelope.subject, safe='')}"
 
 
@@ -136,6 +162,8 @@ _PATHS = {
     "action": "actions",
     "endpoint": "webhook-endpoints",
     "source": "sources",
+    "signal": "signals",
+    "governance_review": "governance-reviews",
 }
 
 

@@ -1,7 +1,7 @@
 """What a projection may know besides the event: the policy in force at it, and the ledger up to it. No clock."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from sqlalchemy import select
@@ -51,6 +51,10 @@ class Context:
     kept: dict[str, Any] = field(default_factory=dict[str, Any])
     _begun: dict[str, Any] = field(default_factory=dict[str, Any])
     _folded: dict[str, "_Folded"] = field(default_factory=dict[str, "_Folded"])
+
+    def going_on(self, rows: Rows) -> "Context":
+        """The same on another connection: what it has read of the ledger stays true."""
+        return replace(self, rows=rows, kept={})
 
     def near_miss(self, at: Envelope) -> NearMiss:
         """The near miss of the event's stream, as it was right after the event."""
