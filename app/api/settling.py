@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
 from app.api.door import answered, door_of
-from app.api.lists import Cursor, Limit, before, listed, page
+from app.api.lists import Cursor, Limit, before, day_of, listed, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import ServiceRegistration, TaxonomyChanges
@@ -21,7 +21,7 @@ from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.identifiers import is_identifier
 from app.domain.moment import to_micros
 from app.domain.policy import policy_document
-from app.domain.service import Locality, Particulars, RoleHolder
+from app.domain.service import Locality, Particulars, RoleHolder, locality_at
 from app.events.codec import decode
 from app.events.envelope import instant
 from app.events.store import Cause, read_stream
@@ -55,11 +55,26 @@ async def register_service(request: Request, service_id: str) -> Response:
 
 
 @router.get("/services", **told(READ, ServiceList))
-def list_services(look: Reading, request: Request, limit: Limit = 50, cursor: Cursor = None) -> Response:
+def list_services(
+    look: Reading,
+    request: Request,
+    locality: Annotated[
+        str | None, Query(max_length=128, description="Those that belong there, on the day `on`.")
+    ] = None,
+    on: Annotated[str | None, Query(max_length=40, description="A date; left out, today.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
     """The services of the register, the newest first."""
     row = services.c
     chosen = select(row.service_id, row.sequence).where(row.organisation == look.organisation)
     with look.reader() as reader:
+        if locality is not None:
+            settled = look.settled(reader)
+            today = look.visit.now.astimezone(settled.zone).date()
+            day = today if on is None else date.fromordinal(day_of("on", on))
+            there = [one for one, service in settled.services.items() if locality_at(service, day) == locality]
+            chosen = chosen.where(row.service_id.in_(there))
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = [show_service(reader, one.service_id) for one in found[:limit]]
     return listed(request, items, [one.sequence for one in found], limit)

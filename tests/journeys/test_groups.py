@@ -83,3 +83,9 @@ def test_denominators_belong_to_the_locality_of_their_day(inside: Inside) -> Non
 
     assert [one["date"] for one in north] == ["2026-02-28"]
     assert inside.ward.get("/v1/denominators", locality="nowhere")["items"] == []
+
+
+def test_services_are_listed_by_the_locality_that_they_belonged_to_on_a_day(inside: Inside) -> None:
+    assert ids(inside.ward, "/v1/services", locality="south") == ["willow-house"]
+    assert ids(inside.ward, "/v1/services", locality="north", on="2026-02-28") == ["willow-house"]
+    assert ids(inside.ward, "/v1/services", locality="north") == []
