@@ -12,7 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests import postgres, rounds
+from tests import postgres, rounds, statements
 
 DATABASES = ["sqlite", "postgresql"]
 
@@ -21,6 +21,8 @@ DATABASES = ["sqlite", "postgresql"]
 PHASES = [phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.explain]
 hypothesis.settings.register_profile("forewarn", deadline=None, phases=PHASES)
 hypothesis.settings.load_profile("forewarn")
+
+statements.share()
 
 
 @pytest.fixture(scope="session")
@@ -46,14 +48,16 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def migrated_postgresql(postgresql: postgres.Server) -> Iterator[str]:
-    """The URL of the PostgreSQL database that every migrated one is a copy of."""
+def migrated_postgresql(postgresql: postgres.Server) -> Iterator[postgres.Copies]:
+    """The PostgreSQL databases that are copies of a migrated one."""
     from app.database.migrate import upgrade
 
-    url = postgresql.create()
-    upgrade(url)
-    yield url
-    postgresql.drop(url)
+    template = postgresql.create()
+    upgrade(template)
+    copies = postgres.Copies(postgresql, template)
+    yield copies
+    copies.close()
+    postgresql.drop(template)
 
 
 @pytest.fixture
@@ -63,11 +67,11 @@ def sqlite_url(migrated_sqlite: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def postgresql_url(postgresql: postgres.Server, migrated_postgresql: str) -> Iterator[str]:
+def postgresql_url(migrated_postgresql: postgres.Copies) -> Iterator[str]:
     """A migrated PostgreSQL database of the test's own."""
-    url = postgresql.create(template=migrated_postgresql)
+    url = migrated_postgresql.lend()
     yield url
-    postgresql.drop(url)
+    migrated_postgresql.take_back(url)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import typer
 
-from app.cli.importing import intake
 from app.cli.serving import HOST, PORT
 from app.cli.within import Organisation, opened
 from app.operations.demo import NAME, Story
@@ -11,6 +10,8 @@ from app.operations.demo import tell as tell_demo
 
 def demo(organisation: Organisation = "demo-provider") -> None:
     """Make a provider with six services and a year of near misses, and show the review that the last one opened."""
+    from app.cli.entrance import intake
+
     with opened() as house:
         typer.echo(_told_of(tell_demo(house, organisation, intake)))
 

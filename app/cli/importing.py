@@ -1,30 +1,18 @@
 """`import`: a file of near misses goes through the door that systems pass over HTTP."""
 
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from app.api import strict_json
-from app.api.schemas import IntakeSubmission, validate
 from app.cli.saying import say, tell
 from app.cli.within import Organisation, opened
 from app.domain.decider import Fault, Invalid
 from app.intake.mapping_file import parse_mapping
 from app.intake.mappings import RowMapping
-from app.operations.importing import Entrance, Import, RowRefused
-
-
-def intake(document: object, now: datetime) -> dict[str, Any]:
-    """What intake makes of a document: valid, what it leaves out left out."""
-    return validate(IntakeSubmission, document, now).model_dump(exclude_none=True)
-
-
-INTAKE = Entrance(strict_json.parse, intake)
-"""What is imported passes the door that systems pass over HTTP."""
+from app.operations.importing import Import, RowRefused
 
 
 def import_file(
@@ -37,6 +25,8 @@ def import_file(
 
     Rows that cannot be taken are told by their line, stop no other, and make the exit code 1.
     """
+    from app.cli.entrance import INTAKE  # With the API's words, which take longer to read in than all the rest.
+
     reading = RowMapping() if mapping is None else _mapping(mapping)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())

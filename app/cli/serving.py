@@ -1,19 +1,21 @@
-"""`serve`, `api`, `worker`: the processes that stay. SQLite bears one of them, PostgreSQL as many as there are."""
+"""`serve`, `api`, `worker`: the processes that stay. SQLite bears one of them, PostgreSQL as many as there are.
+
+What only some of them need is imported where they need it: every command of forewarn would else wait for the API.
+"""
 
 import contextlib
 from collections.abc import Generator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
-from fastapi import FastAPI
 
 from app.cli.saying import log_plainly, tell
 from app.database import migrate, sole
-from app.main import create_app
 from app.operations.house import CannotStart, House
 from app.settings import Settings
-from app.worker import Worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 HOST = "127.0.0.1"
 PORT = 8000
@@ -48,6 +50,8 @@ def api(
 
 def worker() -> None:
     """Do the worker's work alone, on a PostgreSQL whose schema is up to date."""
+    from app.worker import Worker
+
     _only_postgresql(Settings(), "worker")
     house = House(Settings())
     house.start()
@@ -57,14 +61,18 @@ def worker() -> None:
         house.close(FINISHING)
 
 
-def serving() -> FastAPI:
+def serving() -> "FastAPI":
     """The application of `serve`: uvicorn makes one in each process."""
+    from app.main import create_app
+
     log_plainly()
     return create_app(House(Settings()))
 
 
-def answering() -> FastAPI:
+def answering() -> "FastAPI":
     """The application of `api`."""
+    from app.main import create_app
+
     log_plainly()
     return create_app(House(Settings()), with_worker=False)
 
@@ -98,6 +106,8 @@ def _only_postgresql(settings: Settings, command: str) -> None:
 
 
 def _run(host: str, port: int, workers: int, factory: str) -> None:
+    import uvicorn
+
     uvicorn.run(
         factory,
         factory=True,

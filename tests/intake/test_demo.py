@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.cli.importing import INTAKE
+from app.cli.entrance import INTAKE
 from app.domain import taxonomy_check
 from app.domain.taxonomy import FIRST
 from app.intake.demo import EVENING, RECENT, ZONE, end_of, is_recent, year_of

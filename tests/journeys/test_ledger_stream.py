@@ -26,7 +26,7 @@ from tests.journeys.inside import bearer, given_key
 from tests.journeys.listening import STREAM, deaf, events, feed
 from tests.journeys.test_bad_inputs import resident
 from tests.journeys.ward import Ward, report
-from tests.service import API_KEY, MASTER_KEY, RunningService, running_service
+from tests.service import API_KEY, MASTER_KEY, RunningService, plain_client, running_service
 
 DEAF = 8
 """Streams that a key may have open here."""
@@ -60,7 +60,7 @@ class Air:
     def listening(self, key: str = API_KEY, last: int | None = None, **parameters: Any) -> Iterator[httpx2.Response]:
         headers = bearer(key) | ({} if last is None else {"Last-Event-ID": str(last)})
         with (
-            httpx2.Client(base_url=self.service.base_url, timeout=20.0, trust_env=False) as client,
+            plain_client(self.service.base_url, timeout=20.0) as client,
             client.stream("GET", STREAM, params=parameters, headers=headers) as response,
         ):
             yield response

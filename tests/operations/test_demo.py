@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.cli.importing import INTAKE
+from app.cli.entrance import INTAKE
 from app.intake.demo_stories import HOMES
 from app.operations.demo import NotADemo, Story, tell
 from tests.office import Office, opened

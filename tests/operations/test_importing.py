@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
-from app.cli.importing import INTAKE
+from app.cli.entrance import INTAKE
 from app.domain.decider import NotFound
 from app.intake.mapping_file import parse_mapping
 from app.operations.importing import LONGEST_LINE, BrokenOff, FileBroken, Import, RowRefused, Summary

@@ -164,15 +164,15 @@ class Databases(NamedTuple):
 def databases(request: pytest.FixtureRequest, tmp_path: Path) -> Databases:
     """On each of the two in turn; on PostgreSQL fewer, for it takes longer and tells the same."""
     if request.param == "postgresql":
-        server, template = request.getfixturevalue("postgresql"), request.getfixturevalue("migrated_postgresql")
+        copies = request.getfixturevalue("migrated_postgresql")
 
         @contextmanager
-        def created() -> Iterator[str]:
-            url = server.create(template=template)
+        def lent() -> Iterator[str]:
+            url = copies.lend()
             yield url
-            server.drop(url)
+            copies.take_back(url)
 
-        return Databases(created, 5)
+        return Databases(lent, 5)
     file = request.getfixturevalue("migrated_sqlite")
 
     @contextmanager
