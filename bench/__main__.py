@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import deliveries, http_submit, ledger, measure
+from bench import deliveries, http_submit, ledger, maps, measure
 from bench.databases import CannotMeasure
 from bench.measure import Line, Scale
 
@@ -25,6 +25,8 @@ CASES: dict[str, Callable[[Scale], list[Line]]] = {
     "import": ledger.imports,
     "replay": ledger.replay,
     "windows": ledger.windows,
+    "maps_postgresql": maps.on_postgresql,
+    "maps_sqlite": maps.on_sqlite,
     "deliveries_postgresql": deliveries.on_postgresql,
     "deliveries_sqlite": deliveries.on_sqlite,
 }

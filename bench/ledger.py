@@ -38,7 +38,8 @@ KEY = Actor("key/bench")
 
 
 @contextmanager
-def _house(url: str) -> Iterator[House]:
+def opened_house(url: str) -> Iterator[House]:
+    """A house on a new database, its writer at work and nobody following."""
     house = House(Settings(database_url=migrated(url), master_key=MASTER_KEY, queue_limit=100_000), lambda: NOON)
     house.open_organisation("default", "default")
     house.start()
@@ -51,7 +52,7 @@ def _house(url: str) -> Iterator[House]:
 def append_on_postgresql(scale: Scale) -> list[Line]:
     """Commands of one event each from 32 that wait, against 32 pgbench clients that insert one row each."""
     count = scale.pick(8000, 1000)
-    with postgresql(scale.folder) as server, _house(new_database(server)) as house:
+    with postgresql(scale.folder) as server, opened_house(new_database(server)) as house:
         bare = new_database(server)
         with psycopg.connect(bare, autocommit=True) as connection:
             connection.execute("CREATE TABLE e (id bigserial PRIMARY KEY, payload text NOT NULL)")
@@ -96,7 +97,7 @@ def append_on_sqlite(scale: Scale) -> list[Line]:
             bare.execute("INSERT INTO e (payload) VALUES (?)", ("x" * 300,))
         return count / (time.perf_counter() - began)
 
-    with _house(f"sqlite:///{scale.folder / 'forewarn.db'}") as house:
+    with opened_house(f"sqlite:///{scale.folder / 'forewarn.db'}") as house:
         ours = _appending(house, count)
         return [compare("append_sqlite_32", "events/s", yardstick, ours, Aim("at least", 3.0), scale.rounds)]
 
@@ -104,16 +105,16 @@ def append_on_sqlite(scale: Scale) -> list[Line]:
 def imports(scale: Scale) -> list[Line]:
     """Submissions in batches, checked and projected, against COPY of payloads of their size."""
     count = scale.pick(6000, 600)
-    with postgresql(scale.folder) as server, _house(new_database(server)) as house:
+    with postgresql(scale.folder) as server, opened_house(new_database(server)) as house:
         bare = new_database(server)
         sent = 0
 
         def ours() -> float:
             nonlocal sent
-            jobs = [_submission(house, number) for number in range(sent, sent + count)]
+            jobs = [submission(house, number) for number in range(sent, sent + count)]
             sent += count
             began = time.perf_counter()
-            _all_recorded(house.try_all(jobs))
+            all_recorded(house.try_all(jobs))
             return count / (time.perf_counter() - began)
 
         ours()
@@ -126,10 +127,10 @@ def replay(scale: Scale) -> list[Line]:
     count = scale.pick(20_000, 2000)
     with postgresql(scale.folder) as server:
         url = new_database(server)
-        with _house(url) as house:
+        with opened_house(url) as house:
             for first in range(0, count, 2000):
-                jobs = [_submission(house, number) for number in range(first, first + min(2000, count - first))]
-                _all_recorded(house.try_all(jobs))
+                jobs = [submission(house, number) for number in range(first, first + min(2000, count - first))]
+                all_recorded(house.try_all(jobs))
             with house.database.read() as connection:
                 total = len(connection.execute(select(events.c.sequence)).all())
 
@@ -155,8 +156,8 @@ def windows(scale: Scale) -> list[Line]:
     few, many = scale.pick(100_000, 10_000), scale.pick(10_000_000, 200_000)
     with (
         postgresql(scale.folder) as server,
-        _house(new_database(server)) as small,
-        _house(new_database(server)) as large,
+        opened_house(new_database(server)) as small,
+        opened_house(new_database(server)) as large,
     ):
         for house, rows in ((small, few), (large, many)):
             _fill_windows(house, rows)
@@ -192,13 +193,15 @@ def _appending(house: House, count: int) -> Callable[[], float]:
     return ours
 
 
-def _submission(house: House, number: int) -> Submit:
+def submission(house: House, number: int) -> Submit:
+    """The job of one of the benchmarks' submissions."""
     with house.database.read() as connection:
         pepper = house.vault.pepper(connection, "default")
     return job_of("default", KEY, pepper, document(number, NOON), NOON, None)
 
 
-def _all_recorded(answers: list[Answer | Exception]) -> None:
+def all_recorded(answers: list[Answer | Exception]) -> None:
+    """Raise what refused any of them."""
     for one in answers:
         if isinstance(one, Exception):
             raise one

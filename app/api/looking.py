@@ -1,6 +1,6 @@
 """The door for routes that only read: they run in a thread, on a connection of their own."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated
@@ -45,11 +45,14 @@ class Look:
         return self.visit.door.house.configurations.now(reader.connection, self.organisation)
 
 
-def looking(scope: str, *, any_parameter: bool = False) -> Callable[[Request], Look]:
-    """A dependency that lets a reader with the scope in, and refuses query parameters that the route does not know."""
+def looking(scope: str, *instead: str, any_parameter: bool = False) -> Callable[[Request], Look]:
+    """A dependency that lets a reader in who has the scope, or one of those that do instead of it.
+
+    It refuses query parameters that the route does not know.
+    """
 
     def look(request: Request) -> Look:
-        visit = door_of(request).look(request, scope)
+        visit = door_of(request).look(request, scope, *instead)
         if not any_parameter:
             refuse_unknown(request)
         return Look(visit)
@@ -59,11 +62,16 @@ def looking(scope: str, *, any_parameter: bool = False) -> Callable[[Request], L
 
 def refuse_unknown(request: Request) -> None:
     """A parameter that is not known is a mistake that would otherwise answer another question (422)."""
-    dependant: Dependant = request.scope["route"].dependant
-    known = {parameter.alias for parameter in dependant.query_params}
+    known = set(_parameters(request.scope["route"].dependant))
     if unknown := request.query_params.keys() - known:
         detail = f"Take it out. This request knows: {', '.join(sorted(known)) or 'no parameters'}."
         raise Invalid(*(Fault("/query", "unknown-parameter", detail) for _ in unknown))
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    yield from (parameter.alias for parameter in dependant.query_params)
+    for part in dependant.dependencies:
+        yield from _parameters(part)
 
 
 Reading = Annotated[Look, Depends(looking("near-misses:read"))]

@@ -99,6 +99,7 @@ def _describe(path: str, method: str, operation: dict[str, Any], components: dic
     if not parameters:
         del operation["parameters"]
     for status, response in responses.items():
+        _without_empty_json(response)
         if headers := dict(_answer_headers(status, method, response, components["schemas"])):
             response["headers"] = headers
     answered = {str(status): _of_status(codes, status) for status in {PROBLEM_TYPES[code].status for code in codes}}
@@ -109,6 +110,13 @@ def _describe(path: str, method: str, operation: dict[str, Any], components: dic
     operation["responses"] = dict(sorted(responses.items()))
     if outcomes.speaks_fhir(path):
         _tell_in_fhir(method, operation, components)
+
+
+def _without_empty_json(response: dict[str, Any]) -> None:
+    """Take out the JSON that the library assumes of an answer that says itself what it is: a picture, a page."""
+    content = response.get("content", {})
+    if len(content) > 1 and content.get("application/json") == {"schema": {}}:
+        del content["application/json"]
 
 
 def _tell_in_fhir(method: str, operation: dict[str, Any], components: dict[str, Any]) -> None:

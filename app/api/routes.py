@@ -28,11 +28,13 @@ def told(
     also: dict[int | str, dict[str, Any]] | None = None,
     always_new: bool = False,
     content: Mapping[str, Any] | None = None,
+    instead: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Keyword arguments for a route: what it needs, takes and answers. `problems`: codes of its own; `always_new`:
-    what it makes is nothing that it could know already; `content`: what a body may be besides, by media type.
+    what it makes is nothing that it could know already; `content`: what a body may be besides, by media type;
+    `instead`: scopes that let a key in as well, for an answer that says less.
     """
-    extra: dict[str, Any] = {SCOPE: scope, "security": [{"key": [scope]}]}
+    extra: dict[str, Any] = {SCOPE: scope, "security": [{"key": [one]} for one in (scope, *instead)]}
     if body is not None:
         BODIES[body.__name__] = body
         takes = {"application/json": _content(body), **(content or {})}

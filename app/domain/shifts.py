@@ -1,7 +1,8 @@
 """Where in the working day it happened: the shift bracket, which makes clusters at handovers visible (S10).
 
 Shifts cross midnight, so the calendar date never decides. Distances to the boundaries of a shift instance are elapsed
-time between instants; only "morning or evening", "day or night" and the tables look at the local clock.
+time between instants, in UTC: within one zone Python measures them by the clock on the wall, an hour wrong on the days
+that it changes. Only "morning or evening", "day or night" and the tables look at the local clock.
 """
 
 from collections.abc import Mapping, Sequence
@@ -55,10 +56,14 @@ HOME_CARE_TABLE = (
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A shift that somebody worked: two aware instants, the start before the end."""
+    """A shift that somebody worked: two aware instants, the start before the end; kept in UTC."""
 
     starts_at: datetime
     ends_at: datetime
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "starts_at", self.starts_at.astimezone(UTC))
+        object.__setattr__(self, "ends_at", self.ends_at.astimezone(UTC))
 
 
 def shift_bracket(
@@ -80,9 +85,10 @@ def shift_bracket(
         return None
     table = table_of(service_id, service_type, tables or {})
     clock = local_time(occurred_at, zone)
-    if shift is None or not held_by(shift, occurred_at):
+    moment = occurred_at.astimezone(UTC)
+    if shift is None or not held_by(shift, moment):
         return by_table(table, clock)
-    boundary = boundary_beside(shift, occurred_at)
+    boundary = boundary_beside(shift, moment)
     if boundary is not None:
         return MORNING_HANDOVER if local_time(boundary, zone) < NOON else EVENING_HANDOVER
     if service_type == HOME_CARE:
@@ -106,6 +112,16 @@ def by_table(table: Sequence[Hours], clock: time) -> str:
     return next((hours.bracket for hours in table if hours.hold(clock)), UNASSIGNED)
 
 
+def shares(table: Sequence[Hours]) -> Mapping[str, float]:
+    """Bracket → its share of the 24 hours: where rows overlap the first has them, and what none has is unassigned."""
+    marks = sorted({time(0), *(hours.starts for hours in table), *(hours.ends for hours in table)})
+    found: dict[str, float] = {}
+    for begins, ends in zip(marks, [*marks[1:], None], strict=True):
+        bracket = by_table(table, begins)
+        found[bracket] = found.get(bracket, 0.0) + _seconds(ends) - _seconds(begins)
+    return {bracket: seconds / _DAY for bracket, seconds in found.items()}
+
+
 def held_by(shift: Shift, moment: datetime) -> bool:
     return shift.starts_at - BESIDE_A_BOUNDARY <= moment <= shift.ends_at + BESIDE_A_BOUNDARY
 
@@ -117,8 +133,17 @@ def boundary_beside(shift: Shift, moment: datetime) -> datetime | None:
 
 
 def midpoint(shift: Shift) -> datetime:
-    starts_at = shift.starts_at.astimezone(UTC)
-    return starts_at + (shift.ends_at.astimezone(UTC) - starts_at) / 2
+    return shift.starts_at + (shift.ends_at - shift.starts_at) / 2
+
+
+_DAY = 86_400.0
+
+
+def _seconds(clock: time | None) -> float:
+    """Since midnight; None is the next one."""
+    if clock is None:
+        return _DAY
+    return clock.hour * 3600 + clock.minute * 60 + clock.second + clock.microsecond / 1_000_000
 
 
 def local_time(moment: datetime, zone: tzinfo) -> time:

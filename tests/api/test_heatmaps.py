@@ -1,9 +1,13 @@
 """The workflow heatmap (S10): hot cells at shift transitions that lead to their records, and totals that reconcile."""
 
+import re
 from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
 
 from tests.journeys.inside import Inside
-from tests.journeys.ward import Ward
+from tests.journeys.ward import LINK, Ward
 
 MORNING = "2026-02-2{}T07:45:00Z"
 
@@ -142,3 +146,146 @@ def test_an_axis_that_does_not_exist_is_refused_with_those_that_do(ward: Ward) -
 
     assert refused["errors"][0]["pointer"] == "/query/rows"
     assert "stage_allowed" in refused["errors"][0]["detail"]
+
+
+# What is beside a count
+
+
+def test_a_cluster_at_a_handover_stands_out_against_the_share_of_its_hours(ward: Ward) -> None:
+    ward.put("/v1/services/willow-house", {"name": "Willow House", "service_type": "care_home"})
+    for day in (1, 3, 5):
+        ward.submit(occurred_at=MORNING.format(day), workflow_link=LINK)
+    for day in range(3):
+        ward.submit(occurred_at=f"2026-02-2{day}T14:00:00Z", workflow_link=LINK)
+
+    shown = {cell["column"]: cell for cell in ward.get("/v1/heatmaps/workflow")["cells"]}
+
+    assert shown["morning_handover"]["count"] == shown["day"]["count"] == 3
+    assert shown["morning_handover"]["expected"] == pytest.approx(6 * 0.75 / 24)
+    assert shown["day"]["expected"] == pytest.approx(6 * 11.25 / 24)
+    assert shown["morning_handover"]["above_expected"] is True
+    assert "above_expected" not in shown["day"]
+
+
+def test_a_map_of_then_is_counted_by_what_was_settled_then(ward: Ward) -> None:
+    rule = {"id": "r", "group_by": ["service_id"], "threshold": 9, "window": "P1D"}
+    ward.submit(classification="no_harm_incident", workflow_link=LINK, occurred_at="2026-02-20T14:00:00Z")
+    then = ward.get("/v1/heatmaps/workflow")
+    table = [{"bracket": "day", "from": "00:00", "to": "00:00"}]
+    counts = {"count_classifications": ["near_miss"]}
+    ward.put("/v1/policy", {"rules": [{**rule, **counts}], "shifts": {"*": table}})
+
+    assert ward.get("/v1/heatmaps/workflow")["total"] == 0
+    assert then["total"] == 1
+    assert ward.get("/v1/heatmaps/workflow", as_of=then["as_of_sequence"]) == then
+
+
+def test_places_barriers_and_sources_are_axes_and_filters_too(ward: Ward) -> None:
+    place = {"localities": [{"locality": "north", "from": "2024-04-01"}]}
+    ward.put("/v1/services/willow-house", {"name": "W", "service_type": "care_home", "aliases": ["WILLOW-01"], **place})
+    ward.submit(source="emar", source_event_id="e-1", recovery_barrier="chance")
+    ward.submit(source="rota", source_event_id="r-1", service_id="elsewhere")
+    ward.submit()
+
+    def total(**filters: str) -> int:
+        return ward.get("/v1/heatmaps/workflow", **filters)["total"]
+
+    places = ward.get("/v1/heatmaps/workflow", rows="locality", columns="recovery_barrier")
+    sources = ward.get("/v1/heatmaps/workflow", rows="source", columns="service_id")
+    assert cells(places) == {("north", "chance"): 1, ("north", None): 1, (None, None): 1}
+    assert cells(sources) == {("emar", "willow-house"): 1, ("rota", "elsewhere"): 1, (None, "willow-house"): 1}
+    assert (total(locality="north"), total(source="rota"), total(recovery_barrier="chance")) == (2, 1, 1)
+    assert (total(service_id="WILLOW-01"), total(deviation="omitted", stage_allowed="handover")) == (2, 0)
+
+
+# Who may read no single record
+
+
+def test_leaders_and_auditors_see_the_map_without_its_small_numbers_and_no_records(inside: Inside) -> None:
+    for service_id, count in {"a": 6, "b": 2, "c": 9}.items():
+        for _ in range(count):
+            inside.ward.submit(service_id=service_id)
+    axes = {"rows": "service_id", "columns": "incident_type"}
+
+    for scope in ("governance:act", "audit:read"):
+        reader = inside.holding(scope)
+        shown = reader.get("/v1/heatmaps/workflow", **axes)
+        drawn = picture(reader, **axes)
+        reader.get("/v1/heatmaps/workflow/cells", expect=403, **axes, row="c", column="medication")
+
+        assert cells(shown) == {("a", "medication"): None, ("b", "medication"): None, ("c", "medication"): 9}
+        assert [cell.get("suppressed") for cell in shown["cells"]] == [True, True, None]
+        assert shown["total"] == 17
+        assert {"9"} == set(numbers(drawn))
+        assert "Withheld" in drawn
+    assert cells(inside.holding("near-misses:read").get("/v1/heatmaps/workflow", **axes))["b", "medication"] == 2
+    inside.holding("reviews:act").get("/v1/heatmaps/workflow", expect=403)
+
+
+# What is not known
+
+
+@pytest.mark.parametrize("path", ["", "/cells"])
+def test_what_is_asked_for_and_not_known_is_named_with_what_is_near_it(ward: Ward, path: str) -> None:
+    asked = {"rows": "stage_alowed", "incident_type": "medicaton", "from": "2026-03-02", "to": "2026-03-01"}
+
+    refused = ward.get(f"/v1/heatmaps/workflow{path}", expect=422, **asked)
+
+    told = {error["pointer"]: error["detail"] for error in refused["errors"]}
+    assert set(told) == {"/query/rows", "/query/incident_type", "/query/to"}
+    assert "stage_allowed" in told["/query/rows"]
+    assert "medication" in told["/query/incident_type"]
+    assert "medicaton" not in str(refused)
+    assert "unknown-parameter" in str(ward.get(f"/v1/heatmaps/workflow{path}", expect=422, colour="red"))
+
+
+# The picture
+
+
+def picture(ward: Ward, expect: int = 200, **parameters: str) -> str:
+    answer = ward.client.get("/v1/heatmaps/workflow.svg", params=parameters, headers=ward.headers)
+    assert answer.status_code == expect, answer.text
+    return answer.text
+
+
+def numbers(drawn: str) -> list[str]:
+    """The numbers in the cells, in order."""
+    return [one.text or "" for one in ET.fromstring(drawn).iterfind(".//{*}g/{*}text[@font-weight]") if one.text != "–"]
+
+
+def test_the_map_is_drawn_with_its_numbers_labels_and_legend_and_with_nothing_from_elsewhere(ward: Ward) -> None:
+    ward.put("/v1/services/willow-house", {"name": '<script>"Willow" & House', "service_type": "care_home"})
+    for day in (1, 3, 5):
+        ward.submit(occurred_at=MORNING.format(day), workflow_link=LINK)
+    ward.submit(occurred_at="2026-02-22T14:00:00Z", workflow_link=LINK)
+    ward.submit(occurred_at="2026-02-22T14:00:00Z", service_id="elm")
+
+    drawn = picture(ward, rows="service_id", columns="shift_bracket", stage_affected="administer")
+    root = ET.fromstring(drawn)
+
+    texts = ["".join(one.itertext()) for one in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert root.get("role") == "img"
+    assert root.find("{*}title") is not None
+    assert root.find("{*}desc") is not None
+    assert {'<script>"Willow" & House', "Morning handover", "Day", "Stage affected: Administer"} <= set(texts)
+    assert numbers(drawn) == ["3", "1"]
+    assert {"exp. 0.1", "exp. 1.9", "Near misses in a cell"} <= set(texts)
+    assert drawn.count('class="hot"') == 1
+    assert "<script" not in drawn
+    assert re.findall(r"(?:href|src|url)\W+(?!#withheld)\S+", drawn) == []
+
+
+def test_a_calendar_is_drawn_without_gaps_and_one_that_nobody_could_read_is_refused(ward: Ward) -> None:
+    ward.submit(occurred_at="2025-11-20T14:00:00Z")
+    ward.submit(occurred_at="2026-02-20T14:00:00Z")
+
+    by_month = picture(ward, rows="service_id", columns="month")
+    by_hour = picture(ward, rows="weekday", columns="hour")
+    of_nothing = picture(ward, **{"from": "2020-01-01", "to": "2020-02-01"})
+    ward.submit(occurred_at="2010-02-20T14:00:00Z")
+
+    assert numbers(by_month) == ["1", "0", "0", "1"]
+    assert "2025-12" in by_month
+    assert len(numbers(by_hour)) == 7 * 24
+    assert "No near misses." in of_nothing
+    assert "/query/columns" in picture(ward, expect=422, rows="service_id", columns="month")

@@ -6,7 +6,9 @@ raise what they raised in the whole; `make soak` imports all of it, and into Pos
 
 import gzip
 import json
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -89,15 +91,28 @@ def test_a_year_of_a_service_desk_raises_what_a_brute_force_count_raises(databas
     test_an_imported_log_raises_what_a_brute_force_count_raises("incident_log", database_url)
 
 
-@pytest.fixture
-def reported(database_url: str) -> Iterator[Ward]:
+@contextmanager
+def safety_reports(url: str) -> Iterator[Ward]:
     """The safety reports, imported; those without a known place are left out by the mapping."""
     file = near_misses_of("safety_reports")
-    with inside.opened(database_url) as application:
+    with inside.opened(url) as application:
         adopt(application.house)
         summary = imported(application.house, "safety_reports", file)
         assert summary.skipped == {"An incident, not a near miss": 6, "No known place": 15}
         yield application.ward
+
+
+@pytest.fixture
+def reported(database_url: str) -> Iterator[Ward]:
+    with safety_reports(database_url) as ward:
+        yield ward
+
+
+@pytest.fixture
+def reported_on_sqlite(sqlite_url: str) -> Iterator[Ward]:
+    """For what is worked out of the counts, which are the same on either database."""
+    with safety_reports(sqlite_url) as ward:
+        yield ward
 
 
 def test_the_maps_of_safety_reports_are_those_counted_by_hand(reported: Ward) -> None:
@@ -117,6 +132,30 @@ def test_the_maps_of_safety_reports_are_those_counted_by_hand(reported: Ward) ->
 
     assert maps == {name: counts for name, counts in expected.items() if name != "near_misses"}
     assert reported.get("/v1/heatmaps/workflow")["total"] == expected["near_misses"] == 905
+
+
+def test_the_maps_of_safety_reports_lead_to_their_records_are_drawn_and_know_the_hours(
+    reported_on_sqlite: Ward,
+) -> None:
+    ward = reported_on_sqlite
+    axes = {"rows": "stage_allowed", "columns": "incident_type"}
+
+    found = pairs(ward, **axes)
+    (row, column), most = max(found.items(), key=lambda one: one[1])
+    cell = ward.get("/v1/heatmaps/workflow/cells", **axes, row=row, column=column)
+    assert len(set(cell["items"])) == most == 103
+    assert {ward.near_miss(one)["stage_allowed"] for one in cell["items"][:3]} == {row}
+
+    drawn = ward.client.get("/v1/heatmaps/workflow.svg", params=axes, headers=ward.headers)
+    numbers = re.findall(r'font-weight="bold" fill="#[0f]+">([0-9]+)</text>', drawn.text)
+    assert sum(map(int, numbers)) == 905
+    assert numbers.count("0") == len({row for row, _ in found}) * len({column for _, column in found}) - len(found)
+
+    by_hour = ward.get("/v1/heatmaps/workflow", rows="stage_allowed", columns="hour")["cells"]
+    rows = {row: sum(one["count"] for one in by_hour if one["row"] == row) for row, _ in found}
+    assert all(one["expected"] == pytest.approx(rows[one["row"]] / 24) for one in by_hour)
+    hot = {(one["row"], one["column"]) for one in by_hour if "above_expected" in one}
+    assert ("cruise", "12") in hot  # The reports know the quarter of the day only, told as its hour.
 
 
 def near_misses_of(name: str) -> Path:

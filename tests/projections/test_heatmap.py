@@ -1,11 +1,13 @@
 """The heatmap's rows: one for each record that stands, and what was known before is still to be seen."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import Any
 
 import pytest
 
 from app.database.tables import FOR_EVER, heatmap_facts
+from app.domain.service import Locality
 from app.operations.rebuild import rebuild
 from tests.office import LINK, Office, opened
 
@@ -77,12 +79,24 @@ def test_following_event_by_event_makes_the_rows_that_a_rebuild_makes(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("app.operations.follow.PAGE", 1)
-    ids = [office.submit()["id"] for _ in range(4)]
-    office.do(office.correction(ids[0], occurred_at="2026-02-01"))
+    office.do(office.registration("willow-house", localities=(Locality("north", date(2024, 4, 1)),)))
+    planned = {
+        "scheduling": {"planned": "2026-03-02T08:00:00Z", "actual": "2026-03-02T08:40:00Z"},
+        "staff_allocation": {"planned": 3, "actual": 2},
+        "travel_time": {"planned_minutes": 10, "actual_minutes": 25},
+    }
+    said = {"source": "emar", "recovery_barrier": "chance", "workflow_link": {**LINK, "mapped_against": planned}}
+    ids = [office.submit(**said, source_event_id=f"e-{n}")["id"] for n in range(4)]
+    office.do(office.correction(ids[0], occurred_at="2026-02-01", recovery_barrier="colleague"))
     office.do(office.withdrawal(ids[1]))
+    office.do(office.registration("willow-house", localities=(Locality("south", date(2024, 4, 1)),)))
+    office.do(office.correction(ids[2], deviation="late"))
+    office.submit()
     office.follow()
     followed = office.rows(heatmap_facts)
 
     rebuild(office.house, "default", "heatmap")
 
     assert office.rows(heatmap_facts) == followed
+    columns = {name for row in followed for name, value in zip(heatmap_facts.c.keys(), row, strict=True) if value}
+    assert columns == set(heatmap_facts.c.keys())  # Each has something that could have been otherwise.
