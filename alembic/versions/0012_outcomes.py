@@ -17,7 +17,18 @@ depends_on = None
 
 
 def upgrade() -> None:
-    pass
+    op.create_table(
+        "outcomes",
+        sa.Column("organisation", TEXT, nullable=False),
+        sa.Column("review_id", TEXT, nullable=False),
+        sa.Column("service_id", TEXT, nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("assessed_sequence", sa.BigInteger(), nullable=True),
+        sa.Column("touched_sequence", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("organisation", "review_id", name=op.f("pk_outcomes")),
+    )
+    op.create_index(op.f("ix_outcomes_touched_sequence"), "outcomes", ["touched_sequence"], unique=False)
 
 
 def downgrade() -> None:

@@ -158,6 +158,9 @@ def _denominator(said: Said) -> Denominator:
     counted = {name: said.whole(name, MOST_COUNTED) for name in ("doses_due", "visits_scheduled", "resident_days")}
     if all(said.given(name) is None for name in counted):
         said.refuse("", "too-few", "Give doses_due, visits_scheduled or resident_days.")
+    for name, amount in counted.items():
+        if amount == 0:
+            said.refuse(name, "out-of-range", "Leave it out: nothing to do is no denominator.")
     return Denominator(said.needed_identifier("service_id"), said.needed_date("date"), **counted)
 
 

@@ -96,7 +96,7 @@ def test_over_http_rows_are_answered_as_they_are_stored_and_listed_by_day(databa
         said: list[dict[str, Any]] = [
             {"service_id": "W-1", "date": "2026-03-01", "doses_due": 212},
             {"service_id": "elm-lodge", "date": "2026-03-01", "visits_scheduled": 10_000_000},
-            {"service_id": "willow-house", "date": "2026-03-02", "resident_days": 0},
+            {"service_id": "willow-house", "date": "2026-03-02", "resident_days": 1},
         ]
 
         answer = ward.put("/v1/denominators", {"items": said})
@@ -122,6 +122,7 @@ def test_over_http_rows_are_answered_as_they_are_stored_and_listed_by_day(databa
         ({"service_id": "w", "date": "2026-02-30", "doses_due": 1}, "/items/0/date"),
         ({"service_id": " ", "date": "2026-03-01", "doses_due": 1}, "/items/0/service_id"),
         ({"service_id": "w", "date": "2026-03-01", "doses_due": -1}, "/items/0/doses_due"),
+        ({"service_id": "w", "date": "2026-03-01", "doses_due": 0}, "/items/0/doses_due"),
         ({"service_id": "w", "date": "2026-03-01", "resident_days": 10_000_001}, "/items/0/resident_days"),
         ({"service_id": "w", "date": "2026-03-01", "visits_scheduled": 1.5}, "/items/0/visits_scheduled"),
         ({"service_id": "w", "date": "2026-03-01", "doses": 1}, "/items/0/doses"),

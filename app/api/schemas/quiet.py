@@ -16,11 +16,14 @@ from app.domain.occurrence import Denominator
 
 AMOUNTS = ("doses_due", "visits_scheduled", "resident_days")
 MOST_ITEMS = 1000
-Amount = Annotated[int, Field(ge=0, le=MOST)]
+Amount = Annotated[int, Field(ge=1, le=MOST)]
 
 
 class DenominatorItem(Body):
-    """How much there was to do in a service on a day of the organisation's time zone; at least one amount."""
+    """How much there was to do in a service on a day of the organisation's time zone; at least one amount.
+
+    Nothing to do is no denominator: leave it out.
+    """
 
     service_id: Identifier
     date: Day
