@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.routing import BaseRoute
 
 from app.api import (
+    action_outcomes,
     actions,
     adapters,
     deliveries,
@@ -17,6 +18,7 @@ from app.api import (
     escalations,
     events,
     fhir,
+    governance_reviews,
     health,
     heatmaps,
     intake_records,
@@ -29,9 +31,12 @@ from app.api import (
     reference,
     reviews,
     settling,
+    signals,
     sources,
+    trends,
     webhook_endpoints,
     windows,
+    workflow,
 )
 from app.api.door import Door
 from app.api.limits import Limits
@@ -46,16 +51,21 @@ ROUTERS = (
     intake_records,
     settling,
     windows,
+    workflow,
     heatmaps,
+    trends,
     escalations,
     reviews,
     actions,
+    governance_reviews,
+    action_outcomes,
     notices,
     ledger,
     denominators,
     recognition,
     fhir,
     sources,
+    signals,
     webhook_endpoints,
     deliveries,
     duplicates,

@@ -54,7 +54,8 @@ def test_what_a_cooldown_deferred_is_raised_when_it_ends_and_linked_to_the_forme
     (second,) = office.open_escalations()
     assert second["previous_episode_id"] == first["id"]
     assert office.types().count("watch.cooldown_ended") == 1
-    assert [row[1:3] for row in office.rows(timers) if row[1] != "near_miss"] == [("escalation", second["id"])]
+    others = {"near_miss", "governance_cadence"}
+    assert [row[1:3] for row in office.rows(timers) if row[1] not in others] == [("escalation", second["id"])]
 
 
 def test_what_is_in_no_hurry_is_not_followed_at_every_round(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +106,7 @@ def test_many_cooldowns_that_end_together_are_all_judged(office: Office) -> None
         Worker(office.house).once()
 
     assert len(office.open_escalations()) == keys
-    assert {row[1] for row in office.rows(timers)} == {"escalation", "near_miss"}
+    assert {row[1] for row in office.rows(timers)} == {"escalation", "governance_cadence", "near_miss"}
 
 
 def test_timers_that_are_being_rebuilt_ring_nowhere(office: Office) -> None:

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from app.api.asof import AsOf, sequence_of
 from app.api.door import answered, door_of
+from app.api.groups import Locality, ServiceId, actions_of
 from app.api.lists import Cursor, Limit, listed, page
 from app.api.looking import Reading
 from app.api.routes import told
@@ -38,6 +39,8 @@ def list_actions(
     status: Annotated[str | None, Query(max_length=64)] = None,
     review_id: Annotated[str | None, Query(max_length=128)] = None,
     overdue: bool | None = None,
+    service_id: ServiceId = None,
+    locality: Locality = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
@@ -52,6 +55,8 @@ def list_actions(
         chosen = chosen.where(row.review_id == review_id)
     if overdue is not None:
         chosen = chosen.where((row.status == "overdue") == overdue)
+    if (of_group := actions_of(look.organisation, service_id, locality)) is not None:
+        chosen = chosen.where(row.action_id.in_(of_group))
     with look.reader() as reader:
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = reader.actions([one.action_id for one in found[:limit]])

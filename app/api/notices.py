@@ -21,7 +21,13 @@ from app.operations.show import Reader
 router = APIRouter(prefix="/v1", tags=["notices"])
 READ = "near-misses:read"
 INSTANTS = ("first_scheduled_at", "scheduled_at", "respond_by", "recorded_at")
-PATHS = {"escalation": "escalations", "action": "actions", "near_miss": "near-misses", "source": "sources"}
+PATHS = {
+    "escalation": "escalations",
+    "action": "actions",
+    "near_miss": "near-misses",
+    "source": "sources",
+    "signal": "signals",
+}
 After = Annotated[int | None, Query(ge=0, le=LARGEST_INTEGER, description="A ledger sequence; told later than it.")]
 To = Annotated[str | None, Query(max_length=128, description="A role, a person's reference, or the name of a key.")]
 
@@ -82,6 +88,12 @@ def _shown(row: Row[Any], names: Mapping[str, str]) -> dict[str, Any]:
         "level": row.level,
         "coalesced": row.events,
         **{name: instant(at) for name in INSTANTS if (at := getattr(row, name)) is not None},
-        "links": {"self": f"/v1/{PATHS[kind]}/{quote(subject_id, safe='/:')}"},
+        "links": {"self": _link(kind, subject_id)},
     }
     return {name: value for name, value in document.items() if value is not None}
+
+
+def _link(kind: str, subject_id: str) -> str:
+    if kind == "governance_cadence":
+        return "/v1/governance-reviews"
+    return f"/v1/{PATHS[kind]}/{quote(subject_id, safe='/:')}"

@@ -1,4 +1,4 @@
-"""An action that a review agreed: what is to change, who owns it, and by when; then what came of it.
+"""An action that a review agreed, or leadership: what is to change, who owns it, and by when; then what came of it.
 
 An action is never anonymous and never undated, for what nobody owns is not done. Only a person completes or cancels it:
 one that is overdue climbs the ladder of its review, level by level, until somebody does. Whether it worked is asked
@@ -31,6 +31,7 @@ class Agree:
     due: str
     due_at: datetime
     terms: Terms | None = None
+    governance_review_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,10 @@ Command = Agree | Progress | Complete | Cancel | CheckEffectiveness | Tick
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """`late_from`: when it was agreed, if it was due before: nobody is late with what nobody had agreed on."""
+    """`late_from`: when it was agreed, if it was due before: nobody is late with what nobody had agreed on.
+
+    `review_id` is empty where leadership agreed on it, in the governance review of `governance_review_id`.
+    """
 
     review_id: str
     description: SealedText
@@ -89,6 +93,7 @@ class Agreed:
     due_at: datetime
     terms: Terms | None = None
     late_from: datetime | None = None
+    governance_review_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +190,10 @@ UNAGREED = Action()
 
 def decide(command: Command, action: Action, now: datetime) -> list[Event]:
     match command:
-        case Agree(review_id, description, owner, due, due_at, terms):
+        case Agree(review_id, description, owner, due, due_at, terms, governance_review_id):
             late = now if due_at < now else None
-            return [] if action.agreed else [Agreed(review_id, description, owner, due, due_at, terms, late)]
+            agreed = Agreed(review_id, description, owner, due, due_at, terms, late, governance_review_id)
+            return [] if action.agreed else [agreed]
         case Progress(note, by):
             must_be_open(action)
             return unless_said(Progressed(note, by), action.progress)

@@ -19,7 +19,8 @@ TimeBasis = Literal["elapsed", "working"]
 Why = Literal[
     "opened", "escalated", "escalated_manually", "re_escalated", "reassigned", "reopened", "handed_over", "grew",
     "re_alarmed", "ack_reminder", "snooze_ended", "chain_exhausted", "review_overdue", "action_overdue",
-    "dismissed_again", "details_due", "workflow_link_due", "source_silent",
+    "dismissed_again", "details_due", "workflow_link_due", "source_silent", "governance_overdue",
+    "trend_signalled", "reporting_drought",
 ]  # fmt: skip
 """Why somebody is told."""
 

@@ -2,7 +2,7 @@
 
 What is due runs first: an action that is overdue at the instant of a command, or before it, has climbed before the
 command is decided, in the same transaction. When the last open action of a review that is closed has ended, its
-escalation is closed too.
+escalation is closed too; and once the last one of any review has, what came of them is followed up.
 """
 
 from collections.abc import Iterable
@@ -18,6 +18,7 @@ from app.domain.ladder import Reach
 from app.domain.moment import from_micros, parse_moment, to_micros
 from app.domain.sealed import Reference, SealedText
 from app.events.store import Cause, Draft
+from app.operations import outcomes
 from app.operations.asking import reach_of
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
@@ -52,13 +53,17 @@ class Undertaking:
         return from_micros(self.desk.micros)
 
     @property
-    def escalation_id(self) -> str:
-        """The escalation whose review agreed on it."""
+    def escalation_id(self) -> str | None:
+        """The escalation whose review agreed on it; None where leadership did."""
+        if self.agreed.governance_review_id is not None:
+            return None
         opened: review.Opened = self.desk.read(f"review/{self.agreed.review_id}")[0].event
         return opened.escalation_id
 
     def reach(self) -> Reach:
         """Who holds which role for the service that its review is about."""
+        if self.escalation_id is None:
+            return reach_of(self.desk, None)
         raised: Raised = self.desk.read(f"escalation/{self.escalation_id}")[0].event
         return reach_of(self.desk, raised.service_id)
 
@@ -165,11 +170,15 @@ def _end(desk: Desk, cause: Cause, undertaking: Undertaking, command: action.Com
     if drafts[0].events:
         drafts += _monitoring_ended(undertaking)
     desk.append(cause, drafts)
+    if drafts[0].events and undertaking.escalation_id is not None:
+        outcomes.follow_up(desk, cause, undertaking.agreed.review_id)
 
 
 def _monitoring_ended(undertaking: Undertaking) -> list[Draft]:
     """What its escalation says to that, once no other action of the review is open."""
     desk = undertaking.desk
+    if undertaking.escalation_id is None:
+        return []
     agreed_on, _ = desk.fold(f"review/{undertaking.agreed.review_id}", review.UNOPENED, review.evolve)
     if open_among(desk, (one for one in agreed_on.actions if one != undertaking.action_id)):
         return []

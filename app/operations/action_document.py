@@ -3,15 +3,25 @@
 from collections.abc import Sequence
 from typing import Any
 
-from app.domain import action
+from app.domain import action, outcome
 from app.domain.action import Agreed, Cancelled, Completed, EffectivenessChecked, Progressed
 from app.domain.moment import format_instant
 from app.events.envelope import Envelope, Told, instant
 from app.operations.documents import Open, clear
 
 
-def action_document(action_id: str, told: Sequence[Told[Any]], escalation_id: str, opened: Open) -> dict[str, Any]:
-    """An action of the API contract. `opened` gives the words and references that are sealed in it."""
+def action_document(
+    action_id: str,
+    told: Sequence[Told[Any]],
+    escalation_id: str | None,
+    opened: Open,
+    followed_up: Sequence[Told[Any]] = (),
+) -> dict[str, Any]:
+    """An action of the API contract. `opened` gives the words and references that are sealed in it.
+
+    `escalation_id`: of the review that agreed on it; None where a governance review did. `followed_up`: the outcome
+    that it shares with the other actions of its review.
+    """
     agreed: Agreed = told[0].event
     state = action.UNAGREED
     for one in told:
@@ -19,8 +29,7 @@ def action_document(action_id: str, told: Sequence[Told[Any]], escalation_id: st
     document: dict[str, Any] = {
         "id": action_id,
         "sequence": told[0].envelope.sequence,
-        "review_id": agreed.review_id,
-        "escalation_id": escalation_id,
+        **_agreed_by(agreed, escalation_id),
         "status": state.status,
         "description": opened(agreed.description),
         "owner": opened(agreed.owner),
@@ -47,7 +56,31 @@ def action_document(action_id: str, told: Sequence[Told[Any]], escalation_id: st
     if state.due_at is not None:
         document["next_deadlines"] = [{"kind": "action_due", "due_at": format_instant(state.due_at)}]
         _show_overdue(document, told)
+    document |= _outcome(action_id, followed_up)
     return document
+
+
+def _outcome(action_id: str, told: Sequence[Told[Any]]) -> dict[str, Any]:
+    """What came of it, in short; nothing while it is not followed up."""
+    state = outcome.UNPLANNED
+    for one in told:
+        state = outcome.evolve(state, one.event)
+    if state.plan is None or action_id not in state.plan.action_ids:
+        return {}
+    return {
+        "outcome": {
+            "status": state.status,
+            **({"verdict": state.assessments[-1].verdict} if state.status == "assessed" else {}),
+            "follow_up_ends": format_instant(state.plan.follow_up_to),
+            "links": {"self": f"/v1/actions/{action_id}/outcome"},
+        }
+    }
+
+
+def _agreed_by(agreed: Agreed, escalation_id: str | None) -> dict[str, Any]:
+    if agreed.governance_review_id is not None:
+        return {"governance_review_id": agreed.governance_review_id}
+    return {"review_id": agreed.review_id, "escalation_id": escalation_id}
 
 
 def _show_overdue(document: dict[str, Any], told: Sequence[Told[Any]]) -> None:

@@ -1,5 +1,6 @@
-"""What a worker notices behind the ledger and has the writer do: a source that was silent and speaks again, and two
-records that the organisation's rule confirms as one.
+"""What a worker notices behind the ledger and has the writer do: a source that was silent and speaks again, two
+records that the organisation's rule confirms as one, a service in which something rises or falls silent, and an
+outcome that something came late for.
 
 A follower shows it, a command tells it: under the head's lock it is looked at again, so that whoever asks, and however
 often, tells it once. What fails is noticed again; what a rule refuses, once something has changed.
@@ -18,6 +19,8 @@ from app.operations import duplicating, quiet
 from app.operations.desk import Desk
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command, Unavailable
+from app.operations.outcome_watch import OutcomeWatch
+from app.operations.signal_watch import SignalWatch
 from app.projections.duplicates import PROPOSED
 
 AT_ONCE = 100
@@ -31,10 +34,14 @@ class Attendant:
     def __init__(self, house: House) -> None:
         self._house = house
         self._refused: dict[tuple[str, str], int] = {}
+        self._signals = SignalWatch(house)
+        self._outcomes = OutcomeWatch(house)
 
     def attend(self) -> int:
         """Have done what there is to do, so much at once; returns how much the writer was asked for."""
-        return self._sources() + sum(self._duplicates(one) for one in self._house.organisations())
+        organisations = self._house.organisations()
+        asked = sum(self._duplicates(one) + self._trends(one) for one in organisations)
+        return self._sources() + asked + self._late_for_outcomes()
 
     def _sources(self) -> int:
         row = heard_sources.c
@@ -72,6 +79,23 @@ class Attendant:
         )
         found = [(one.proposal_id, one.sequence) for one in connection.execute(chosen)]
         return [one for one in found if self._refused.get((organisation, one[0])) != one[1]][:AT_ONCE]
+
+    def _trends(self, organisation: str) -> int:
+        looked = self._signals.look(organisation)
+        jobs = [command for one in looked for command in one.commands]
+        failed = {
+            job.subject for job, answer in zip(jobs, self._asked(jobs), strict=True) if isinstance(answer, Exception)
+        }
+        told = [one for one in looked if failed.isdisjoint(command.subject for command in one.commands)]
+        self._signals.keep(organisation, told)
+        return len(jobs)
+
+    def _late_for_outcomes(self) -> int:
+        jobs = self._outcomes.look()
+        for job, answer in zip(jobs, self._asked(jobs), strict=True):
+            if not isinstance(answer, Exception):
+                self._outcomes.keep(job)
+        return len(jobs)
 
     def _asked(self, jobs: Sequence[Command]) -> Sequence[object]:
         answers = self._house.try_all(jobs) if jobs else ()

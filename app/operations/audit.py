@@ -18,7 +18,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from app.database.tables import installation, timers
-from app.domain import action, escalation, near_miss, source
+from app.domain import action, escalation, governance_cadence, near_miss, outcome, source
 from app.domain.moment import format_instant, from_micros, parse_instant, to_micros
 from app.domain.source import Source
 from app.events.catalogue import CATALOGUE
@@ -26,7 +26,7 @@ from app.events.codec import decode
 from app.events.envelope import Envelope
 from app.events.store import position, read_after, read_stream
 from app.operations.house import House
-from app.projections.timers import ACTION, ESCALATION, NEAR_MISS, SOURCE
+from app.projections.timers import ACTION, ESCALATION, GOVERNANCE, NEAR_MISS, OUTCOME, SOURCE
 
 PAGE = 1000
 LATE = timedelta(minutes=10)
@@ -92,6 +92,15 @@ WATCHED = {
             lambda state: state.expected_every is not None,
             lambda state: state.due_at,
             frozenset({"source.declared"}),
+        ),
+        Watched(
+            "outcome",
+            OUTCOME,
+            outcome.UNPLANNED,
+            outcome.evolve,
+            lambda state: state.due_at is not None,
+            lambda state: state.due_at,
+            frozenset({"outcome.scheduled"}),
         ),
     )
 }
@@ -238,6 +247,8 @@ def _compare(
             yield Finding(organisation, stream, "timer_wrong", format_instant(deadline), timer_at)
     for stream, timer in timer_of.items():
         yield Finding(organisation, stream, "nothing_open", timer_at=format_instant(from_micros(timer)))
+    if not any(kind == GOVERNANCE for kind, _, _ in rows):  # Whatever leadership has closed, a next one is expected.
+        yield Finding(organisation, governance_cadence.STREAM, "timer_missing")
     yield from _unasked(organisation, known, rows, clock, now)
 
 

@@ -1,9 +1,9 @@
 """Timers that are due: each asks the rule that it belongs to, and the facts answer, early, late or twice."""
 
 from app.database.prefetch import TimerRow
-from app.operations import acting, chasing, climbing, cooling, quiet
+from app.operations import acting, chasing, climbing, cooling, governance_cadence, outcomes, quiet
 from app.operations.desk import Desk
-from app.projections.timers import ACTION, COOLDOWN, ESCALATION, NEAR_MISS, SOURCE, due_of
+from app.projections.timers import ACTION, COOLDOWN, ESCALATION, GOVERNANCE, NEAR_MISS, OUTCOME, SOURCE, due_of
 
 _ASKED = {
     COOLDOWN: cooling.fire,
@@ -11,6 +11,8 @@ _ASKED = {
     ACTION: acting.fire,
     NEAR_MISS: chasing.fire,
     SOURCE: quiet.fire,
+    OUTCOME: outcomes.fire,
+    GOVERNANCE: governance_cadence.fire,
 }
 
 

@@ -27,7 +27,7 @@ from app.operations.show import Reader
 NOTHING: Mapping[str, Any] = dict.fromkeys(
     (
         *("verdict", "rate_ratio", "ci", "p", "before", "during", "after", "exposure", "reporting", "harm"),
-        *("follow_up_ends", "assessed_at"),
+        *("follow_up_ends", "assessed_at", "looks_again_at"),
     )
 )
 """What is null until something can be said."""
@@ -67,7 +67,7 @@ def of_review(reader: Reader, review_id: str, now: datetime | None = None) -> di
     if state.plan is None or (state.status != "assessed" and _any_open(reader, agreed)):
         return _waiting(agreed[0], review_id, agreed, outcome_saying.NOT_COMPLETED, _history(told))
     if state.status == "assessed":
-        return _assessed(state.plan, told)
+        return _assessed(state, told)
     return _followed_up(reader, state.plan, told, now)
 
 
@@ -87,7 +87,9 @@ def _waiting(
     }
 
 
-def _assessed(plan: Plan, told: Sequence[Told[Any]]) -> dict[str, Any]:
+def _assessed(state: outcome.Outcome, told: Sequence[Told[Any]]) -> dict[str, Any]:
+    plan = state.counted
+    assert plan is not None, "What was assessed was planned."
     *former, latest = _history(told)
     last = next(one.event for one in reversed(told) if isinstance(one.event, Assessed))
     return {
@@ -95,6 +97,7 @@ def _assessed(plan: Plan, told: Sequence[Told[Any]]) -> dict[str, Any]:
         "status": "assessed",
         **latest,
         "follow_up_ends": format_instant(plan.follow_up_to),
+        "looks_again_at": None if state.due_at is None else format_instant(state.due_at),
         "provisional": False,
         **_method(),
         "history": former,
@@ -147,7 +150,8 @@ def _history(told: Sequence[Told[Any]]) -> list[dict[str, Any]]:
                 plan = one.event
             case Assessed() if plan is not None:
                 assessed_at = instant(one.envelope.recorded_at)
-                shown.append({**_numbers(plan, one.event, plan.follow_up_to), "assessed_at": assessed_at})
+                ended = one.event.follow_up_to or plan.follow_up_to
+                shown.append({**_numbers(plan, one.event, ended), "assessed_at": assessed_at})
             case _:
                 pass
     return shown

@@ -9,14 +9,20 @@ from typing import Any
 
 from app.analysis import outcome as analysis
 from app.analysis.rates import compare
-from app.domain.outcome import Arm, Exposure, Finding, Harm, Plan, Reporting
+from app.domain.outcome import BASELINE, FOLLOW_UP, LONG_FOLLOW_UP, Arm, Exposure, Finding, Harm, Plan, Reporting
 from app.operations.outcome_counting import Counted, Ledger, counted
 from app.operations.outcome_exposure import days_of, exposures
 from app.operations.outcome_saying import sentence
 from app.operations.outcome_silence import silent_sources
 
 METHOD = "Exact conditional Poisson rate ratio, Clopper–Pearson limits, central p."
-PARAMETERS: dict[str, Any] = {"baseline_days": 180, "follow_up_days": 90, "confidence": 0.95, "alpha": 0.05}
+PARAMETERS: dict[str, Any] = {
+    "baseline_days": BASELINE.days,
+    "follow_up_days": FOLLOW_UP.days,
+    "second_look_days": LONG_FOLLOW_UP.days,
+    "confidence": 0.95,
+    "alpha": 0.05,
+}
 SOONEST = timedelta(days=1)
 """Before so much of the follow-up has passed, nothing can be said."""
 _DIGITS = 6

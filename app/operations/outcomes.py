@@ -57,7 +57,7 @@ def reassess(desk: Desk, cause: Cause, review_id: str) -> None:
     now = from_micros(desk.micros)
     if state.plan is None or not outcome.may_change(state, now):
         return
-    found = finding(_ledger(desk), state.plan, now)
+    found = finding(_ledger(desk), state.counted or state.plan, now)
     if found is not None:
         decided = outcome.decide(outcome.Reassess(found), state, now)
         desk.append(cause, [Draft(f"outcome/{review_id}", version, decided)])
@@ -79,7 +79,7 @@ def _answered(desk: Desk, review_id: str) -> tuple[Outcome, int]:
     if state.plan is None or state.due_at is None or now < state.due_at:
         return state, version
     open_ones = _agreed(desk, review_id).open_ones
-    found = None if open_ones else finding(_ledger(desk), state.plan, state.due_at)
+    found = None if open_ones else finding(_ledger(desk), state.next or state.plan, state.due_at)
     decided = outcome.decide(outcome.Check(found, open_ones), state, now)
     cause = timer_cause(desk.organisation, OUTCOME, review_id, to_micros(state.due_at), version)
     desk.append(cause, [Draft(stream, version, decided)])

@@ -71,6 +71,7 @@ class Reader:
         streams = self._streams("review", ids)
         states = {one: _fold(told, review.UNOPENED, review.evolve) for one, told in streams.items()}
         actions = self._streams("action", [one for state in states.values() for one in state.actions])
+        outcomes = self._streams("outcome", [one for one, state in states.items() if state.actions])
         factors = self._factors({told[0].event.escalation_id for told in streams.values()})
         names = self.names({one.envelope.actor for told in streams.values() for one in told})
         opener = self.opener([*streams.values(), *actions.values()])
@@ -79,8 +80,11 @@ class Reader:
             if (told := streams.get(review_id)) is None:
                 continue
             state, escalation_id = states[review_id], told[0].event.escalation_id
+            followed_up = outcomes.get(review_id, ())
             agreed = [
-                action_document(one, actions[one], escalation_id, opener) for one in state.actions if one in actions
+                action_document(one, actions[one], escalation_id, opener, followed_up)
+                for one in state.actions
+                if one in actions
             ]
             shown.append(review_document(review_id, state, told, agreed, factors[escalation_id], names, opener))
         return shown
@@ -88,14 +92,17 @@ class Reader:
     def actions(self, ids: Sequence[str]) -> list[dict[str, Any]]:
         """The actions of these ids that exist, in the order asked."""
         streams = self._streams("action", ids)
-        reviews = self._streams("review", [told[0].event.review_id for told in streams.values()])
+        reviews = self._streams("review", [one for told in streams.values() if (one := told[0].event.review_id)])
+        outcomes = self._streams("outcome", list(reviews))
         opener = self.opener(streams.values())
         shown: list[dict[str, Any]] = []
         for action_id in ids:
             if (told := streams.get(action_id)) is None:
                 continue
-            opened: review.Opened = reviews[told[0].event.review_id][0].event
-            shown.append(action_document(action_id, told, opened.escalation_id, opener))
+            its_review = reviews.get(told[0].event.review_id)
+            escalation_id = its_review[0].event.escalation_id if its_review else None
+            followed_up = outcomes.get(told[0].event.review_id, ())
+            shown.append(action_document(action_id, told, escalation_id, opener, followed_up))
         return shown
 
     def settled(self) -> Configuration:

@@ -15,10 +15,10 @@ def apply(context: Context, told: Told[object]) -> None:
     """What the event does to the rows of actions."""
     envelope, event = told.envelope, told.event
     match event:
-        case Agreed(review_id, due_at=due_at):
+        case Agreed(review_id, due_at=due_at, governance_review_id=agreed_by):
             status = evolve(UNAGREED, event).status
-            row = (context.organisation, envelope.subject, envelope.sequence, review_id, status, to_micros(due_at))
-            context.rows.insert(actions, row)
+            where = (context.organisation, envelope.subject, envelope.sequence)
+            context.rows.insert(actions, (*where, review_id, status, to_micros(due_at), agreed_by))
         case ActionOverdue() | Completed() | Cancelled():
             state: Action = context.folded(told, UNAGREED, evolve)
             context.rows.execute(

@@ -36,13 +36,21 @@ WEBHOOK_TYPES: dict[str, str] = {
     "escalation.chain_exhausted": "escalation.chain_exhausted",
     "escalation.review_overdue": "review.overdue",
     "review.closed": "review.closed",
+    "governance_cadence.missed": "governance_review.overdue",
+    "governance_review.closed": "governance_review.closed",
     "action.overdue": "action.overdue",
+    "outcome.assessed": "action.outcome_assessed",
     "source.silent": "source.silent",
+    "signal.trend_signalled": "trend.signalled",
+    "signal.drought_signalled": "reporting.drought",
     "endpoint.degraded": "endpoint.degraded",
     "endpoint.held": "endpoint.held",
     "endpoint.tested": TEST,
 }
 """The type of message that an event of the ledger is told as."""
+
+GOVERNANCE = "governance"
+"""What leadership's reviews are told under, one after the other."""
 
 HEEDS = tuple(CATALOGUE[name].event for name in WEBHOOK_TYPES if name in CATALOGUE)
 
@@ -58,7 +66,9 @@ class About:
     review_id: str | None = None
     action_id: str | None = None
     endpoint_id: str | None = None
+    signal_id: str | None = None
     is_history: bool = False
+    governance_review_id: str | None = None
 
 
 def begins(connection: Connection, organisation: str | None = None) -> dict[str, int]:
@@ -120,11 +130,22 @@ def about(context: Context, told: Told[Any]) -> About:
             return _of_escalation(context, opened.escalation_id)
         case "action":
             agreed: Agreed = context.beginning(stream)
+            if agreed.governance_review_id is not None:
+                return About(stream, action_id=subject, governance_review_id=agreed.governance_review_id)
             opened = context.beginning(f"review/{agreed.review_id}")
             of = _of_escalation(context, opened.escalation_id)
             return About(stream, of.service_id, None, of.escalation_id, of.review_id, subject)
+        case "outcome":
+            of = _of_escalation(context, context.beginning(stream).escalation_id)
+            return About(of.subject, of.service_id, None, of.escalation_id, subject, told.event.action_ids[0])
         case "endpoint":
             return About(stream, endpoint_id=subject)
+        case "signal":
+            return About(stream, told.event.service_id, signal_id=subject)
+        case "governance_review":
+            return About(GOVERNANCE, governance_review_id=subject)
+        case "governance_cadence":
+            return About(GOVERNANCE, governance_review_id=next(iter(told.event.governance_review_ids), None))
         case _:
             return About(stream, getattr(told.event, "service_id", None))
 

@@ -20,13 +20,17 @@ from app.projections import (
     duplicates,
     endpoints,
     escalations,
+    governance,
     heard,
     heatmap,
     intake,
     notices,
+    outcomes,
     register,
     services,
+    signals,
     timers,
+    trend_watch,
     windows,
 )
 from app.projections.context import Context
@@ -35,11 +39,13 @@ INLINE: dict[str, ModuleType] = {
     "register": register,
     "escalations": escalations,
     "actions": actions,
+    "governance": governance,
     "intake": intake,
     "timers": timers,
     "services": services,
     "windows": windows,
     "endpoints": endpoints,
+    "signals": signals,
     "denominators": denominators,
 }
 FOLLOWING: dict[str, ModuleType] = {
@@ -47,11 +53,13 @@ FOLLOWING: dict[str, ModuleType] = {
     "notices": notices,
     "heard_sources": heard,
     "duplicates": duplicates,
+    "trend_watch": trend_watch,
+    "outcomes": outcomes,
 }
 FOLLOWERS: dict[str, ModuleType] = {**FOLLOWING, "deliveries": deliveries}
 """Whatever follows the ledger. One that says where it `begins` costs nothing where there is nothing to do for it."""
 
-UNHURRIED = frozenset({"heard_sources", "duplicates"})
+UNHURRIED = frozenset({"heard_sources", "duplicates", "trend_watch"})
 """Followers whose readers have them catch up: a worker need not move them on at every round."""
 
 

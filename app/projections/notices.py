@@ -113,14 +113,18 @@ def _about(context: Context, told: Told[Any]) -> About:
     match told.envelope.kind:
         case "action":
             agreed: Agreed = context.beginning(stream)
+            if agreed.governance_review_id is not None:
+                return About(None)
             opened: Opened = context.beginning(f"review/{agreed.review_id}")
             raised: Raised = context.beginning(f"escalation/{opened.escalation_id}")
             return About(raised.service_id, opened.escalation_id, agreed.review_id)
         case "near_miss":
             state = context.folded(told, near_miss.UNRECORDED, near_miss.evolve)
             return About(state.report.service_id if state.report else None)
-        case "source":
+        case "source" | "signal":
             return About(told.event.service_id)
+        case "governance_cadence":
+            return About(None)
         case _:
             raised = context.beginning(stream)
             return About(raised.service_id, told.envelope.subject, raised.review_id)

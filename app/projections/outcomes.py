@@ -54,9 +54,12 @@ def apply(context: Context, told: Told[Any]) -> None:
     match event:
         case Scheduled():
             _plan(context, envelope.subject, event)
-        case Assessed(as_of_sequence=assessed):
-            _known(context)[envelope.subject].assessed = assessed
-            context.rows.execute(_SET, {**_its(context, envelope.subject), "assessed": assessed, "touched": None})
+        case Assessed(as_of_sequence=assessed, follow_up_to=ended):
+            row = _known(context)[envelope.subject]
+            row.assessed = assessed
+            row.until = row.until if ended is None else to_micros(ended)
+            told_now = {"assessed": assessed, "touched": None, "its_end": row.until}
+            context.rows.execute(_SET, {**_its(context, envelope.subject), **told_now})
         case Stated(items=items):
             days = [_noon_of(one.day.toordinal()) for one in items]
             _mark(context, envelope.sequence, [(envelope.subject, day) for day in days])
@@ -112,7 +115,8 @@ def _mark(context: Context, sequence: int, places: Iterable[tuple[str | None, in
             for service_id, at in wanted
             if row.since - _SLACK <= at < row.until + _SLACK
         ):
-            context.rows.execute(_SET, {**_its(context, review_id), "assessed": row.assessed, "touched": sequence})
+            marked = {"assessed": row.assessed, "touched": sequence, "its_end": row.until}
+            context.rows.execute(_SET, {**_its(context, review_id), **marked})
 
 
 def _known(context: Context) -> dict[str, _Row]:
@@ -135,5 +139,7 @@ def _its(context: Context, review_id: str) -> dict[str, Any]:
 _ITS = and_(outcomes.c.organisation == bindparam("of"), outcomes.c.review_id == bindparam("its_review"))
 _DROP = delete(outcomes).where(_ITS)
 _SET = (
-    update(outcomes).where(_ITS).values(assessed_sequence=bindparam("assessed"), touched_sequence=bindparam("touched"))
+    update(outcomes)
+    .where(_ITS)
+    .values(assessed_sequence=bindparam("assessed"), touched_sequence=bindparam("touched"), until=bindparam("its_end"))
 )

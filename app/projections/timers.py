@@ -6,11 +6,12 @@ from datetime import datetime
 from sqlalchemy import and_, bindparam, delete, select
 
 from app.database.tables import timers
-from app.domain import action, escalation, near_miss, source
+from app.domain import action, escalation, governance, governance_cadence, near_miss, organisation, outcome, source
 from app.domain.action import Agreed, Cancelled, Completed
+from app.domain.adoption import Adopted
 from app.domain.chase import DetailsOverdue, WorkflowLinkOverdue
 from app.domain.escalation import Escalation, Raised
-from app.domain.moment import to_micros
+from app.domain.moment import Span, from_micros, to_micros
 from app.domain.near_miss import (
     Corrected,
     DetailsCompleted,
@@ -21,13 +22,15 @@ from app.domain.near_miss import (
     Recorded,
     Withdrawn,
 )
+from app.domain.policy import CADENCE
 from app.domain.report import (
     Check,
 )
 from app.domain.similarity import key_text
 from app.domain.watch import CooldownEnded, CooldownExtended, Deferred
-from app.events.envelope import Told
+from app.events.envelope import Envelope, Told
 from app.projections.context import Context
+from app.projections.governance import cadence_at
 from app.projections.rows import Rows
 
 TABLES = (timers,)
@@ -36,7 +39,11 @@ ESCALATION = "escalation"
 ACTION = "action"
 NEAR_MISS = "near_miss"
 SOURCE = "source"
+OUTCOME = "outcome_check"
+GOVERNANCE = "governance_cadence"
 """One timer for each stream that waits: its earliest deadline, whichever that is; the rule knows the others."""
+CURRENT = "current"
+"""What an organisation has one of."""
 
 _UNTIMED = (
     escalation.MemberAdded
@@ -113,6 +120,23 @@ def apply(context: Context, told: Told[object]) -> None:
                 context.rows.insert(timers, (context.organisation, SOURCE, told.envelope.subject, to_micros(due_at)))
         case source.Silent():
             _drop(context, SOURCE, told.envelope.subject)
+        case outcome.Scheduled(due_at=due_at):
+            _drop(context, OUTCOME, told.envelope.subject)
+            context.rows.insert(timers, (context.organisation, OUTCOME, told.envelope.subject, to_micros(due_at)))
+        case outcome.PutOff():
+            _drop(context, OUTCOME, told.envelope.subject)
+        case outcome.Assessed(next_look=next_look):
+            _drop(context, OUTCOME, told.envelope.subject)
+            if next_look is not None:
+                context.rows.insert(
+                    timers, (context.organisation, OUTCOME, told.envelope.subject, to_micros(next_look))
+                )
+        case organisation.Opened() | governance.Closed():
+            _expect(context, governance_cadence.due_from(from_micros(told.envelope.recorded_at), *_rhythm(context)))
+        case governance_cadence.Missed(respond_by=respond_by):
+            _expect(context, respond_by)
+        case Adopted() as adopted:
+            _change_rhythm(context, told.envelope, adopted)
         case _ if isinstance(told.event, escalation.Event) and not isinstance(told.event, _UNTIMED | Raised):
             _drop(context, ESCALATION, told.envelope.subject)
             _start(context, told.envelope.subject, context.escalation(told))
@@ -141,6 +165,27 @@ def _chase(context: Context, told: Told[object]) -> None:
 def _chase_anew(context: Context, told: Told[object]) -> None:
     _drop(context, NEAR_MISS, told.envelope.subject)
     _chase(context, told)
+
+
+def _rhythm(context: Context) -> tuple[Span, str]:
+    return context.policy.governance_cadence, context.policy.time_zone
+
+
+def _expect(context: Context, due_at: datetime) -> None:
+    """By when a governance review is to be closed."""
+    _drop(context, GOVERNANCE, CURRENT)
+    context.rows.insert(timers, (context.organisation, GOVERNANCE, CURRENT, to_micros(due_at)))
+
+
+def _change_rhythm(context: Context, envelope: Envelope, adopted: Adopted) -> None:
+    """What is due of governance reviews moves only with a policy that asks for them more, or less, often."""
+    span = Span.parse(adopted.policy.get("governance_cadence", str(CADENCE)))
+    standing = due_of(context.rows, context.organisation, GOVERNANCE, CURRENT)
+    if standing is None or span == context.policy.governance_cadence:
+        return
+    cadence = cadence_at(context, envelope.sequence, from_micros(standing))
+    time_zone = adopted.policy.get("time_zone", "UTC")
+    _expect(context, governance_cadence.changed(cadence, span, time_zone, from_micros(envelope.recorded_at)))
 
 
 def _defer(context: Context, check: Check) -> None:

@@ -22,7 +22,9 @@ from starlette.testclient import TestClient
 from app.database.migrate import upgrade
 from app.main import create_app
 from tests.care import dose
+from tests.journeys.boardroom import opened as governed
 from tests.journeys.inside import Inside, opened
+from tests.journeys.test_signals import rising
 from tests.journeys.ward import ACTION
 from tests.rounds import rounds
 
@@ -65,6 +67,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "service_id": "willow-house",
             "source": "emar:willow/ground",
             "proposal_id": proposal_of(inside),
+            "signal_id": signal_of(inside),
+            "governance_review_id": governed(inside.ward)["id"],
             **ids_of_endpoints(inside),
             "name": "alayacare-visit",
         }
@@ -77,6 +81,12 @@ def proposal_of(inside: Inside) -> str:
     for source in ("emar:willow/ground", "rota"):
         inside.ward.submit(source=source, source_event_id="e-1", service_id="elm-lodge", person_ref="resident-31")
     return inside.ward.get("/v1/duplicate-proposals")["items"][0]["id"]
+
+
+def signal_of(inside: Inside) -> str:
+    """Of a frequency that rises below the threshold."""
+    rising(inside, service_id="yew-house")
+    return inside.ward.get("/v1/signals")["items"][0]["id"]
 
 
 def ids_of_endpoints(inside: Inside) -> dict[str, str]:

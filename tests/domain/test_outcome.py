@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,7 @@ FIRST = datetime(2026, 3, 2, 6, tzinfo=UTC)
 CROSSED = FIRST + timedelta(hours=2)
 EFFECTIVE = datetime(2026, 3, 10, tzinfo=UTC)
 DUE = EFFECTIVE + timedelta(days=90)
+AGAIN = EFFECTIVE + timedelta(days=365)
 PLAN = Plan(
     review_id="rev_1",
     escalation_id="esc_1",
@@ -65,7 +67,11 @@ def found(finding: Finding, scheduled_at: datetime | None = DUE) -> Assessed:
     """The assessment that says what was found."""
     names = Finding.__dataclass_fields__
     return Assessed(
-        **{name: getattr(finding, name) for name in names}, action_ids=("act_1",), scheduled_at=scheduled_at
+        **{name: getattr(finding, name) for name in names},
+        action_ids=("act_1",),
+        scheduled_at=scheduled_at,
+        follow_up_to=DUE,
+        next_look=None if finding.verdict in ("fell", "rose") else AGAIN,
     )
 
 
@@ -142,6 +148,43 @@ def test_what_comes_late_is_told_when_it_changes_a_number(finding: Finding, now:
     events = decide(Reassess(finding), assessed, now)
 
     assert events == ([found(finding, None)] if is_told else [])
+
+
+@pytest.mark.parametrize("verdict", ["not_shown", "too_little_data", "reporting_fell"])
+def test_what_shows_nothing_after_ninety_days_is_looked_at_once_more_after_a_year(verdict: Any) -> None:
+    finding = replace(FOUND, verdict=verdict)
+
+    first = after(SCHEDULED, *decide(Check(finding), after(SCHEDULED), DUE))
+
+    assert (first.status, first.due_at) == ("assessed", AGAIN)
+    assert first.counted == SCHEDULED
+    assert first.next == replace(SCHEDULED, follow_up_to=AGAIN)
+    assert decide(Check(finding), first, AGAIN - timedelta(microseconds=1)) == []
+    (second,) = decide(Check(finding), first, AGAIN)
+    last = evolve(first, second)
+    assert (last.status, last.due_at, last.counted) == ("assessed", None, replace(SCHEDULED, follow_up_to=AGAIN))
+    assert len(last.assessments) == 2
+
+
+@pytest.mark.parametrize("verdict", ["fell", "rose"])
+def test_what_is_shown_is_not_looked_at_until_something_else_is_found(verdict: Any) -> None:
+    (event,) = decide(Check(replace(FOUND, verdict=verdict)), after(SCHEDULED), DUE)
+
+    assert after(SCHEDULED, event).due_at is None
+
+
+def test_a_late_report_that_takes_a_verdict_back_has_it_looked_at_once_more() -> None:
+    (taken_back,) = decide(Reassess(replace(FOUND, verdict="not_shown")), after(SCHEDULED, found(FOUND)), DUE)
+
+    assert after(SCHEDULED, found(FOUND), taken_back).due_at == AGAIN
+
+
+def test_a_late_report_that_shows_it_needs_no_second_look() -> None:
+    unclear = after(SCHEDULED, found(replace(FOUND, verdict="not_shown")))
+
+    (shown,) = decide(Reassess(FOUND), unclear, DUE)
+
+    assert evolve(unclear, shown).due_at is None
 
 
 def test_nothing_is_looked_at_again_before_it_was_assessed() -> None:

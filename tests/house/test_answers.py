@@ -15,8 +15,13 @@ from app.operations import endpoints
 from app.operations.house import SYSTEM
 from app.operations.job import Command
 from tests.care import dose, reported, visit
+from tests.journeys.boardroom import ASSESSMENT, MINUTES, OPENING, PATH, SUMMARY
+from tests.journeys.boardroom import closed as conclude
+from tests.journeys.boardroom import opened as governed
+from tests.journeys.boardroom import step as governs
 from tests.journeys.inside import Inside, opened
 from tests.journeys.listening import feed
+from tests.journeys.test_signals import rising
 from tests.journeys.ward import Ward
 from tools import asyncapi
 
@@ -164,6 +169,7 @@ def use_every_route(inside: Inside) -> None:
     alone = ward.submit(deviation="wrong_dose", staff_involved=[], staff_not_known_reason="An agency shift.")["id"]
     ward.post(f"/v1/near-misses/{alone}/closure", {"outcome": "Resolved."}, expect=409)
     ward.put(f"/v1/near-misses/{alone}/workflow-link", LINK)
+    ward.get(f"/v1/near-misses/{alone}/workflow-link/suggestions")
     ward.post(f"/v1/near-misses/{alone}/closure", {"outcome": "Resolved."})
     ward.post(f"/v1/near-misses/{first}/details", {"narrative": "More."}, expect=409)
     ward.get(f"/v1/near-misses/{first}/history")
@@ -175,6 +181,8 @@ def use_every_route(inside: Inside) -> None:
     ward.get("/v1/windows/explain", rule_id="similar", **key)
     ward.get("/v1/windows/explain", rule_id="similar", **{**key, "deviation": "late"})
     ward.get("/v1/windows", rule_id="none", expect=422)
+    ward.get("/v1/workflow/plan-deviations", group_by="service_id")
+    ward.get("/v1/workflow/plan-deviations", group_by="weather", expect=422)
 
     escalation = ward.escalation(third["escalation_ids"][0])
     ward.escalation("esc_none", expect=404)
@@ -194,7 +202,7 @@ def use_every_route(inside: Inside) -> None:
         ward.review(review, "actions", {"description": "A new sheet.", "owner": "manager-2", "due": due})
     ward.review(review, "countersignature", {"rationale": "Agreed."})
     ward.review(review, "closure", {"code": "action_agreed", "summary": "Done."})
-    agreed, cancelled, _ = (one["id"] for one in ward.get(f"/v1/reviews/{review}")["actions"])
+    agreed, cancelled, late = (one["id"] for one in ward.get(f"/v1/reviews/{review}")["actions"])
     ward.post(f"/v1/actions/{cancelled}/cancellation", {"reason": "The eMAR asks for it now."})
     ward.post(f"/v1/actions/{agreed}/progress", {"note": "Half of it is done."})
     check = {"method": "audit", "result": "All were named.", "by": "deputy-1", "at": "2026-03-02T09:45:00Z"}
@@ -204,9 +212,14 @@ def use_every_route(inside: Inside) -> None:
     ward.post(f"/v1/actions/{agreed}/progress", {"note": "More."}, expect=409)
     ward.post(f"/v1/actions/{agreed}/effectiveness-check", check)
     ward.get(f"/v1/actions/{agreed}")
+    ward.get(f"/v1/actions/{agreed}/outcome")
+    ward.get("/v1/actions/act_none/outcome", expect=404)
     ward.get("/v1/actions/act_none", expect=404)
     ward.get("/v1/actions", limit=1)
     ward.get("/v1/actions", overdue=True)
+    ward.post(f"/v1/actions/{late}/completion", completion)
+    ward.get(f"/v1/actions/{late}")
+    ward.get(f"/v1/actions/{late}/outcome")
     ward.get("/v1/notices", limit=1)
     ward.get("/v1/notices", to="manager-2")
     ward.get(f"/v1/reviews/{review}")
@@ -222,6 +235,16 @@ def use_every_route(inside: Inside) -> None:
         "/v1/heatmaps/workflow/cells", rows="stage_allowed", columns="weekday", row="handover", column="sun", limit=1
     )
     ward.get("/v1/heatmaps/workflow", rows="moon", expect=422)
+    days = {"from": "2026-03-01", "to": "2026-03-03"}
+    ward.put("/v1/denominators", {"items": [{"service_id": "WILLOW-01", "date": "2026-03-01", "resident_days": 30}]})
+    ward.get("/v1/heatmaps/workflow", rows="service_id", columns="hour", **days)
+    ward.get("/v1/heatmaps/workflow", rows="month", columns="weekday", **{**days, "to": "2026-02-01"}, expect=422)
+    inside.client.get("/v1/heatmaps/workflow.svg", headers=ward.headers)
+    leader = inside.holding("governance:act")
+    leader.get("/v1/heatmaps/workflow")
+    leader.get("/v1/heatmaps/workflow/cells", expect=403)
+
+    look_at_trends(inside)
 
     send_events(inside)
     have_others_told(inside)
@@ -229,6 +252,8 @@ def use_every_route(inside: Inside) -> None:
     speak_fhir(ward)
 
     hear_of_sources_and_duplicates(ward)
+    answer_a_signal(inside)
+    govern(inside)
 
     reader = inside.holding("near-misses:read")
     reader.post("/v1/near-misses", REPORT, expect=403)
@@ -243,6 +268,18 @@ def use_every_route(inside: Inside) -> None:
     inside.client.get("/v1/ledger/stream", params={"follow": "false"}, headers=ward.headers)
     inside.client.get("/v1/ledger/stream", headers={**ward.headers, "Last-Event-ID": "x"})
     feed(ward)
+
+
+def look_at_trends(inside: Inside) -> None:
+    """Series of every measure, rare enough for the days between, and drawn; and a question that cannot be answered."""
+    ward = inside.ward
+    for group_by in ("service_id", "locality", "recovery_barrier"):
+        ward.get("/v1/trends", group_by=group_by, bucket="week")
+    ward.get("/v1/trends", bucket="event", **{"from": "2026-01-01"})
+    ward.get("/v1/trends", measure="rate", incident_type="medication", as_of=30)
+    ward.get("/v1/trends", measure="chance_share")
+    ward.get("/v1/trends", chart="pie", expect=422)
+    inside.client.get("/v1/trends.svg", headers=ward.headers)
 
 
 def send_events(inside: Inside) -> None:
@@ -391,6 +428,53 @@ def hear_of_sources_and_duplicates(ward: Ward) -> None:
     ward.get("/v1/duplicate-proposals/dup_none", expect=404)
 
 
+def govern(inside: Inside) -> None:
+    """A governance review from its opening to its closure, with the mistakes that leadership makes on the way."""
+    ward = inside.ward
+    ward.post(PATH, {**OPENING, "to": "2026-02-01"}, expect=422)
+    other = governed(ward, services=["WILLOW-01"], localities=["north"])
+    review = governed(ward, **{"from": "2026-02-01"})
+    governs(ward, review, "decisions", {"text": "So be it.", "cites": ["nm_none"]}, expect=422)
+    governs(ward, review, "recommended-actions", {"none": "Nothing yet."})
+    governs(ward, review, "recommended-actions", {}, expect=422)
+    governs(ward, review, "closure", SUMMARY, expect=409)
+    conclude(ward, review, *(one["id"] for one in review["snapshot"]["escalations"] + review["snapshot"]["signals"]))
+    for name, body in (
+        ("recommended-actions", {"description": "One more."}),
+        ("decisions", {"text": "One more."}),
+        ("assessment", {**ASSESSMENT, "rationale": "Otherwise."}),
+        ("minutes", {**MINUTES, "text": "Otherwise."}),
+        ("closure", {"summary": "Otherwise."}),
+    ):
+        governs(ward, review, name, body, expect=409)
+        governs(ward, "gov_none", name, body, expect=404)
+    for its in (review, other):
+        ward.get(f"{PATH}/{its['id']}")
+        for name in ("minutes.html", "minutes.md"):
+            inside.client.get(f"{PATH}/{its['id']}/{name}", headers=ward.headers)
+    for name in ("", "/minutes.html", "/minutes.md"):
+        ward.get(f"{PATH}/gov_none{name}", expect=404)
+    ward.get(PATH, limit=1)
+    ward.get(PATH, status="lost", expect=422)
+    ward.get("/v1/actions", limit=1)
+
+
+def answer_a_signal(inside: Inside) -> None:
+    """A frequency that rises below the threshold, seen and answered."""
+    ward = inside.ward
+    rising(inside, service_id="yew-house")
+    (signal,) = ward.get("/v1/signals", service_id="yew-house", limit=1)["items"]
+    path = f"/v1/signals/{signal['id']}"
+    ward.get("/v1/signals", kind="moon", expect=422)
+    ward.get(path)
+    ward.get("/v1/signals/sig_none", expect=404)
+    ward.post(f"{path}/acknowledgement", {}, expect=422)
+    ward.post(f"{path}/acknowledgement", {"note": "Two seniors left in January."})
+    ward.post(f"{path}/acknowledgement", {"note": "Nothing to it."}, expect=409)
+    ward.get(path)
+    ward.get("/v1/notices", service_id="yew-house")
+
+
 def ask_for_an_escalation(ward: Ward, escalation: dict[str, Any]) -> None:
     """Every command of the ladder, and each refusal that has a code of its own."""
     path = f"/v1/escalations/{escalation['id']}"
@@ -475,7 +559,7 @@ def faults(operation: dict[str, Any], response: httpx2.Response) -> Iterator[str
         code = response.json()["type"].rpartition(":")[2]
         if code not in told["content"][PROBLEM]["examples"]:
             yield f"{response.status_code}: {code} is not told of"
-    if not media_type.startswith("text/"):
+    if media_type.endswith("json"):
         schema = {**told["content"][media_type]["schema"], "components": closed(DOCUMENT["components"])}
         validator = jsonschema_rs.Draft202012Validator(schema, validate_formats=True)
         yield from (str(error) for error in validator.iter_errors(response.json()))

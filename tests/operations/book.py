@@ -128,6 +128,7 @@ class Book:
             if state.owed:
                 wanted["near_miss", subject] = min(one.due_at for one in state.owed)
         told = {(kind, subject): from_micros(at) for _, kind, subject, at in self.office.rows(timers)}
+        assert told.pop(("governance_cadence", "current")) > from_micros(0)
         assert {one: at for one, at in told.items() if one[0] != "cooldown_until"} == wanted
 
     def check_one_for_each_key(self) -> None:

@@ -94,7 +94,9 @@ def ticked(office: Office) -> None:
 ID = r"(nm|esc|rev|act|gov|whe)_[0-9a-f]{32}"
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z"
 FORMS = {
-    **dict.fromkeys(("near_miss_id", "escalation_id", "review_id", "action_id", "endpoint_id"), ID),
+    **dict.fromkeys(
+        ("near_miss_id", "escalation_id", "review_id", "governance_review_id", "action_id", "endpoint_id"), ID
+    ),
     **dict.fromkeys(("respond_by", "scheduled_at", "since", "failing_since", "hold_at"), INSTANT),
     **dict.fromkeys(("status", "kind", "why"), "[a-z_]+"),
     **dict.fromkeys(("level", "sequence"), r"\d+"),
@@ -119,4 +121,4 @@ def assert_thin(message: dict[str, Any]) -> None:
     for name, value in data.items():
         assert re.fullmatch(FORMS[name], str(value)), (name, value)
         assert str(value) not in PEOPLE
-    assert re.fullmatch(rf"/v1/[a-z-]+/{ID}", links["self"])
+    assert re.fullmatch(rf"/v1/[a-z-]+/{ID}(/outcome)?", links["self"])

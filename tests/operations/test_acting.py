@@ -149,7 +149,7 @@ def test_the_last_open_action_closes_the_escalation_of_a_closed_review(office: O
     last = office.do(complete(office, second) if end == "completed" else cancel(office, second))
 
     assert last["status"] == end
-    assert office.types()[-2:] == [f"action.{end}", "escalation.closed"]
+    assert office.types()[-3:] == [f"action.{end}", "escalation.closed", "outcome.scheduled"]
     (escalation,) = office.escalations()
     assert (escalation["status"], escalation["closed_as"], escalation["next_deadlines"]) == (
         "closed",

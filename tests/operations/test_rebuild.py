@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,15 +11,21 @@ from sqlalchemy import Table, insert, select
 from app.database.tables import heatmap_facts
 from app.domain.decider import NotFound
 from app.operations import rebuild as rebuilding
+from app.operations import signalling
 from app.operations.follow import step
 from app.operations.rebuild import NAMES, rebuild
 from app.projections.inline import tables_of
 from tests.care import ON_TIME, dose, event, reported
+from tests.domain.test_signal import RISING
 from tests.office import Office, opened
+from tests.operations import governing
 from tests.operations.hearing import hold, register
+from tests.operations.undertakings import complete
 
 RULE = {"id": "similar", "group_by": ["service_id"], "threshold": 3, "window": "P14D", "cooldown": "P7D"}
 FINER = {**RULE, "group_by": ["service_id", "incident_type"]}
+
+ELSEWHERE = replace(RISING, service_id="yew-house")
 
 
 def a_year_of_everything(office: Office) -> None:
@@ -32,6 +39,8 @@ def a_year_of_everything(office: Office) -> None:
     office.do(office.duplicate(office.submit(service_id="elm-lodge")["id"], first[0]))
     (escalation,) = office.open_escalations()
     office.do(office.review_closure(escalation["review_id"], "action_agreed"))
+    (action,) = [one.subject for one in office.ledger() if one.type == "action.agreed"]
+    office.do(complete(office, action))
     office.clock.go_on(hours=1)
     for _ in range(3):
         office.submit(occurred_at="2026-03-02T10:30:00Z")  # Deferred: the key cools down.
@@ -43,6 +52,9 @@ def a_year_of_everything(office: Office) -> None:
     stated = event("n-1", "denominator", {"service_id": "ash-court", "date": "2026-03-01", "doses_due": 120})
     for sent in (*doses, reported("r-1"), stated):
         office.take(sent)
+    governing.opened(office, services=["willow-house"])
+    office.do(office.command(lambda desk, cause: signalling.tell(desk, cause, "sig_1", ELSEWHERE)))
+    office.do(office.command(lambda desk, cause: signalling.acknowledge(desk, cause, "sig_1", "We know why.", None)))
     hold(office, register(office))
     office.follow()
 

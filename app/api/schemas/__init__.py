@@ -9,6 +9,14 @@ from app.api.schemas.duplicates import (
 )
 from app.api.schemas.escalations import Acknowledgement, HandOver, ManualEscalation, Merge, PolicyMove, Snooze
 from app.api.schemas.events import EventSent
+from app.api.schemas.governance import (
+    GovernanceAssessment,
+    GovernanceClosure,
+    GovernanceDecision,
+    GovernanceMinutes,
+    GovernanceOpening,
+    GovernanceRecommendation,
+)
 from app.api.schemas.near_misses import (
     Batch,
     Closure,
@@ -31,6 +39,7 @@ from app.api.schemas.reviews import (
     SystemRisk,
     WorkflowLinks,
 )
+from app.api.schemas.signals import SignalAcknowledgement
 from app.api.schemas.validation import Body, must_say, validate
 from app.api.schemas.webhooks import EndpointChanges, EndpointRecovery, EndpointRegistration, NothingToSay
 from app.api.schemas.workflow import WorkflowLink
@@ -58,6 +67,12 @@ __all__ = [
     "EndpointRecovery",
     "EndpointRegistration",
     "EventSent",
+    "GovernanceAssessment",
+    "GovernanceClosure",
+    "GovernanceDecision",
+    "GovernanceMinutes",
+    "GovernanceOpening",
+    "GovernanceRecommendation",
     "HandOver",
     "IntakeSubmission",
     "ManualEscalation",
@@ -68,6 +83,7 @@ __all__ = [
     "ReviewClosure",
     "Safeguarding",
     "ServiceRegistration",
+    "SignalAcknowledgement",
     "Snooze",
     "SourceDeclaration",
     "Start",

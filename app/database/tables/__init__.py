@@ -8,6 +8,7 @@ sequence s when valid_from <= s < valid_to; the current one has `valid_to` = FOR
 from app.database.tables.columns import FOR_EVER, metadata
 from app.database.tables.deliveries import deliveries, delivery_attempts, webhook_endpoints
 from app.database.tables.duplicates import duplicate_proposals, occurrence_refs, occurrences
+from app.database.tables.governance import governance_carried, governance_review_places, governance_reviews
 from app.database.tables.intake import intake_records, intake_rounds
 from app.database.tables.ledger import (
     api_keys,
@@ -19,6 +20,7 @@ from app.database.tables.ledger import (
     organisations,
     subjects,
 )
+from app.database.tables.outcomes import outcomes
 from app.database.tables.quiet import denominators, heard_sources
 from app.database.tables.records import (
     actions,
@@ -32,6 +34,7 @@ from app.database.tables.records import (
     sources,
     window_entries,
 )
+from app.database.tables.signals import signals, trend_checks, trend_watch
 from app.database.tables.work import followers, timer_leases, timers
 
 __all__ = [
@@ -48,6 +51,9 @@ __all__ = [
     "escalations",
     "events",
     "followers",
+    "governance_carried",
+    "governance_review_places",
+    "governance_reviews",
     "heard_sources",
     "heatmap_facts",
     "installation",
@@ -60,12 +66,16 @@ __all__ = [
     "occurrence_refs",
     "occurrences",
     "organisations",
+    "outcomes",
     "reviews",
     "services",
+    "signals",
     "sources",
     "subjects",
     "timer_leases",
     "timers",
+    "trend_checks",
+    "trend_watch",
     "webhook_endpoints",
     "window_entries",
 ]

@@ -79,6 +79,7 @@ escalations = Table(
     PrimaryKeyConstraint("organisation", "escalation_id"),
     Index(None, "organisation", "sequence", unique=True),
     Index(None, "organisation", "rule_id", "key_text", "sequence"),
+    Index(None, "organisation", "service_id", "sequence"),
     Index(
         "uq_escalations_one_open_episode",
         "organisation",
@@ -116,7 +117,7 @@ reviews = Table(
     Index(None, "organisation", "sequence", unique=True),
 )
 
-# What a review agreed on. due_at: the deadline as it was agreed.
+# What a review agreed on, or a governance review (review_id is empty then). due_at: the deadline as it was agreed.
 actions = Table(
     "actions",
     metadata,
@@ -126,9 +127,11 @@ actions = Table(
     text_column("review_id"),
     text_column("status"),
     number("due_at"),
+    text_column("governance_review_id", optional=True),
     PrimaryKeyConstraint("organisation", "action_id"),
     Index(None, "organisation", "sequence", unique=True),
     Index(None, "organisation", "review_id"),
+    Index(None, "organisation", "governance_review_id"),
 )
 
 # Which services are registered; what they are stands in their streams.

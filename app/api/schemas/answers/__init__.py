@@ -7,6 +7,7 @@ from app.api.schemas.answers.actions import Action, ActionList
 from app.api.schemas.answers.adapters import AdapterList, Preview
 from app.api.schemas.answers.common import Answered, Health, Problem
 from app.api.schemas.answers.duplicates import DuplicateProposal, DuplicateProposalList, DuplicateRule
+from app.api.schemas.answers.governance import GovernanceReview, GovernanceReviewList
 from app.api.schemas.answers.intake import (
     EventBatchAnswer,
     EventTaken,
@@ -18,6 +19,7 @@ from app.api.schemas.answers.intake import (
 from app.api.schemas.answers.ledger import CloudEvent, LedgerPage
 from app.api.schemas.answers.near_misses import BatchAnswer, History, NearMiss, NearMissList
 from app.api.schemas.answers.notices import Notice, NoticeList
+from app.api.schemas.answers.outcomes import ActionOutcome
 from app.api.schemas.answers.quiet import DenominatorList, DenominatorsStated, Source, SourceList
 from app.api.schemas.answers.recognition import Recognition, RecognitionVersions
 from app.api.schemas.answers.reviews import Escalation, EscalationList, Review, ReviewList
@@ -32,6 +34,8 @@ from app.api.schemas.answers.settled import (
     Window,
     WindowExplained,
 )
+from app.api.schemas.answers.signals import Signal, SignalList
+from app.api.schemas.answers.trends import Trends
 from app.api.schemas.answers.webhooks import (
     Delivery,
     DeliveryAttemptList,
@@ -41,10 +45,12 @@ from app.api.schemas.answers.webhooks import (
     WebhookEndpointGiven,
     WebhookEndpointList,
 )
+from app.api.schemas.answers.workflow import PlanDeviations, StageSuggestions
 
 __all__ = [
     "Action",
     "ActionList",
+    "ActionOutcome",
     "AdapterList",
     "Answered",
     "BatchAnswer",
@@ -63,6 +69,8 @@ __all__ = [
     "EventBatchAnswer",
     "EventTaken",
     "EventTypeList",
+    "GovernanceReview",
+    "GovernanceReviewList",
     "Health",
     "Heatmap",
     "History",
@@ -75,6 +83,7 @@ __all__ = [
     "NearMissList",
     "Notice",
     "NoticeList",
+    "PlanDeviations",
     "Policy",
     "PolicyVersions",
     "Preview",
@@ -85,9 +94,13 @@ __all__ = [
     "ReviewList",
     "Service",
     "ServiceList",
+    "Signal",
+    "SignalList",
     "Source",
     "SourceList",
+    "StageSuggestions",
     "Taxonomy",
+    "Trends",
     "WebhookEndpoint",
     "WebhookEndpointGiven",
     "WebhookEndpointList",

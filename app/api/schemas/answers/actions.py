@@ -73,6 +73,15 @@ class ActionDeadline(Answered):
     due_at: Instant
 
 
+class ActionFollowedUp(Answered):
+    """What came of it, in short; the verdict as soon as it is no longer provisional."""
+
+    status: Literal["follow_up", "assessed"]
+    verdict: Literal["fell", "rose", "not_shown", "too_little_data", "reporting_fell"] | None = None
+    follow_up_ends: Instant
+    links: dict[str, str]
+
+
 class Action(Answered):
     """What is to change, who owns it, and by when; and what came of it."""
 
@@ -80,8 +89,9 @@ class Action(Answered):
 
     id: str
     sequence: int
-    review_id: str
-    escalation_id: str
+    review_id: str | None = Field(None, description="The review that agreed on it.")
+    escalation_id: str | None = None
+    governance_review_id: str | None = Field(None, description="The governance review that agreed on it instead.")
     status: Literal["open", "overdue", "completed", "cancelled"]
     description: Words
     owner: Words
@@ -91,6 +101,7 @@ class Action(Answered):
     completion: ActionCompleted | None = None
     cancellation: ActionCancelled | None = None
     effectiveness_checks: list[EffectivenessFound] = Field(description="The oldest first.")
+    outcome: ActionFollowedUp | None = None
     flags: list[Literal["overdue", "nobody_reachable"]]
     overdue_since: Instant | None = None
     next_deadlines: list[ActionDeadline]

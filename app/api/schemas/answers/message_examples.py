@@ -12,6 +12,11 @@ _ESCALATION = {
 _ACTION = {**_ESCALATION, "action_id": "act_6d4f1a0c2b3e5f708192a3b4c5d6e7f8"}
 _GOVERNANCE = {"governance_review_id": "gov_1f2e3d4c5b6a79880716253443526170"}
 _ENDPOINT = {"endpoint_id": "whe_0d9f3c5b7a1e4c2d8f6b5a4938271605"}
+_SIGNAL = {
+    "signal_id": "sig_92ca7a9327bd5cf08b1423b00efd9378",
+    "service_id": "willow-house",
+    "status": "open",
+}
 _DUE = {"respond_by": "2026-03-06T10:00:00.000000Z", "scheduled_at": _AT}
 
 _DATA: dict[str, tuple[dict[str, Any], str]] = {
@@ -49,8 +54,14 @@ _DATA: dict[str, tuple[dict[str, Any], str]] = {
         },
         "sources/{source}",
     ),
-    "trend.signalled": ({"service_id": "willow-house"}, "trends"),
-    "reporting.drought": ({"service_id": "willow-house"}, "trends"),
+    "trend.signalled": (
+        {**_SIGNAL, "kind": "rising", "incident_type": "medication", "since": "2026-01-12T00:00:00.000000Z"},
+        "signals/{signal_id}",
+    ),
+    "reporting.drought": (
+        {**_SIGNAL, "kind": "drought", "source": "emar", "since": "2026-02-02T16:20:11.118402Z"},
+        "signals/{signal_id}",
+    ),
     "ledger.checkpoint": ({}, "ledger/checkpoint"),
     "endpoint.degraded": (
         {

@@ -29,7 +29,7 @@ NOTICE_EXAMPLE: dict[str, Any] = {
 class NoticeSubject(Answered):
     """What somebody is told about."""
 
-    kind: Literal["escalation", "action", "near_miss", "source"]
+    kind: Literal["escalation", "action", "near_miss", "source", "signal", "governance_cadence"]
     id: str
 
 
@@ -53,7 +53,9 @@ class Notice(Answered):
     escalation_id: str | None = None
     action_id: str | None = None
     near_miss_id: str | None = None
+    signal_id: str | None = None
     source_id: str | None = Field(None, description="The name of a source.")
+    governance_cadence_id: str | None = Field(None, description="`current`: there is one.")
     review_id: str | None = None
     service_id: str | None = None
     level: int | None = Field(None, description="The step of the ladder that was told, from 0.")

@@ -50,6 +50,7 @@ OUTCOME_EXAMPLE: dict[str, Any] = {
     "says": _SAYS,
     "assessed_at": "2026-06-16T00:00:00.000000Z",
     "follow_up_ends": "2026-06-16T00:00:00.000000Z",
+    "looks_again_at": None,
     "provisional": False,
     "method": "Exact conditional Poisson rate ratio, Clopper–Pearson limits, central p.",
     "parameters": {"baseline_days": 180, "follow_up_days": 90, "confidence": 0.95, "alpha": 0.05},
@@ -122,11 +123,14 @@ class ActionOutcome(Answered):
     p: Number | None
     before: OutcomeArm | None = Field(description="180 days before the first near miss of the pattern.")
     during: OutcomeArm | None = Field(description="The trigger window; it has no verdict.")
-    after: OutcomeArm | None = Field(description="90 days from when the latest action took effect.")
+    after: OutcomeArm | None = Field(description="90 days, or a year, from when the latest action took effect.")
     exposure: Exposure | None
     reporting: OutcomeReporting | None
     harm: OutcomeHarm | None
     follow_up_ends: Instant | None
+    looks_again_at: Instant | None = Field(
+        description="What showed nothing after 90 days is looked at once more, a year after the action took effect."
+    )
     assessed_at: Instant | None
     method: str
     parameters: dict[str, Number]

@@ -113,14 +113,18 @@ class MessageData(Answered):
     governance_review_id: str | None = None
     action_id: str | None = None
     endpoint_id: str | None = None
+    signal_id: str | None = None
     service_id: str | None = None
+    incident_type: str | None = Field(None, description="Of a signal: whose frequency, or share of chance, rises.")
     source: str | None = None
-    kind: str | None = Field(None, description="How a near miss came to an escalation: member or related.")
+    kind: str | None = Field(
+        None, description="Of a near miss, how it came to an escalation; of a signal, what is signalled."
+    )
     level: int | None = None
     status: str | None = Field(None, description="How it stood right after the event.")
     respond_by: Instant | None = None
     scheduled_at: Instant | None = Field(None, description="When a timer was due that made the event.")
-    since: Instant | None = Field(None, description="Since when an endpoint has failed, or a source been silent.")
+    since: Instant | None = Field(None, description="Since when it lasts: a failing endpoint, a silence, a rise.")
     why: Literal["gone", "failing"] | None = Field(None, description="Why an endpoint is held.")
     failing_since: Instant | None = None
     hold_at: Instant | None = None
