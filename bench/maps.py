@@ -1,4 +1,4 @@
-"""Maps and trends of one quarter, among the near misses of a quarter and among those of decades.
+"""Maps and trends of one quarter, among the near misses of two and a half years and among those of centuries.
 
 The rate is the same, so the quarter holds as many in both: how long the history is must not matter.
 What a map of all time costs is told beside it, without an aim: it counts every row. The follower is asked how many
@@ -26,6 +26,8 @@ from bench.measure import Aim, Line, Scale, compare
 
 NOT_SLOWER = Aim("at least", 1 / 1.3)
 QUARTER = timedelta(days=90)
+DAYS = 900
+"""Of the shorter history: as far back as a trend looks for what is usual."""
 
 _FILL = """
 INSERT INTO heatmap_facts (organisation, near_miss_id, valid_to, valid_from, occurred_at, day, classification,
@@ -57,7 +59,7 @@ def on_sqlite(scale: Scale) -> list[Line]:
 
 def _measured(database: str, scale: Scale, url: Callable[[str], str]) -> list[Line]:
     few, many = scale.pick(10_000, 1_000), scale.pick(1_000_000, 100_000)
-    a_day = few // 100
+    a_day = few // DAYS
     with ExitStack() as stack:
         small, large = (
             stack.enter_context(_filled(url(name), rows // a_day, a_day))
