@@ -91,6 +91,8 @@ def _assessed(state: outcome.Outcome, told: Sequence[Told[Any]]) -> dict[str, An
     plan = state.counted
     assert plan is not None, "What was assessed was planned."
     *former, latest = _history(told)
+    if state.due_at is not None:
+        latest["says"] += outcome_saying.AGAIN.format(at=_day(plan, state.due_at))
     last = next(one.event for one in reversed(told) if isinstance(one.event, Assessed))
     return {
         **_planned(plan, last.action_ids),

@@ -16,6 +16,7 @@ NOT_COMPLETED = (
 )
 CANCELLED = "Cancelled, and no other action of this review was carried out: there is nothing to follow up."
 GOVERNANCE = "No single pattern led to this action, so there is no rate to compare: see what its review decided."
+AGAIN = " Ninety days show little where little happens: it is looked at once more on {at}, after a year."
 NOT_YET = "Too early to tell: the follow-up begins on {begins} and ends on {ends}."
 
 

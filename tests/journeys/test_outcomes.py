@@ -73,6 +73,28 @@ def test_s17_what_came_of_an_action_is_told_when_its_follow_up_ends(
     assert len(assessments(inside)) == 1
 
 
+def test_s17_a_halving_that_ninety_days_do_not_show_is_found_after_a_year(inside: Inside) -> None:
+    past(inside, 30, 30)
+    action_id = acted(inside)
+    future(inside, 8, 15)
+    unclear = outcome(inside.ward, action_id)
+
+    inside.clock.set(text(EFFECTIVE + timedelta(days=364)))
+    reported(inside.ward, spread(22, ENDS, 270))
+    reported(inside.ward, spread(45, ENDS, 270), **OTHERS)
+    still = outcome(inside.ward, action_id)
+    let_pass(inside, days=2)
+
+    told = outcome(inside.ward, action_id)
+    assert (unclear["status"], unclear["verdict"], counts(unclear)) == ("assessed", "not_shown", (30, 3, 8))
+    assert unclear["looks_again_at"] == "2027-03-03T00:00:00.000000Z"
+    assert "once more on 2027-03-03" in unclear["says"]
+    assert still == unclear
+    assert (told["verdict"], counts(told), told["looks_again_at"]) == ("fell", (30, 3, 30), None)
+    assert (told["after"]["exposure"], told["follow_up_ends"]) == (365.0, "2027-03-03T00:00:00.000000Z")
+    assert [one["verdict"] for one in told["history"]] == ["not_shown"]
+
+
 def test_s17_a_chance_cluster_is_in_neither_arm(inside: Inside) -> None:
     """Nothing changed: one in 30 days before and after. Counted with its cluster, it would have seemed to fall."""
     past(inside, 6)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database.tables import FOR_EVER, events, timers, window_entries
-from app.domain import action, adoption, escalation, near_miss, review
+from app.domain import action, adoption, escalation, near_miss, outcome, review
 from app.domain.moment import from_micros, holds, moment_of
 from app.domain.near_miss import NearMiss
 from app.domain.rule import Rule
@@ -33,6 +33,7 @@ class Book:
     raised: dict[str, escalation.Raised] = field(default_factory=dict[str, escalation.Raised])
     reviews: dict[str, review.Review] = field(default_factory=dict[str, review.Review])
     actions: dict[str, action.Action] = field(default_factory=dict[str, action.Action])
+    outcomes: dict[str, outcome.Outcome] = field(default_factory=dict[str, outcome.Outcome])
     records: dict[str, NearMiss] = field(default_factory=dict[str, NearMiss])
     began: dict[str, int] = field(default_factory=dict[str, int])
     judged: dict[str, int] = field(default_factory=dict[str, int])
@@ -56,6 +57,8 @@ class Book:
                 self.reviews[subject] = review.evolve(self.reviews.get(subject, review.UNOPENED), event)
             case "action":
                 self.actions[subject] = action.evolve(self.actions.get(subject, action.UNAGREED), event)
+            case "outcome":
+                self.outcomes[subject] = outcome.evolve(self.outcomes.get(subject, outcome.UNPLANNED), event)
             case "near_miss":
                 if isinstance(event, near_miss.Closed) and event.review_id is None:
                     assert not self.holding(subject), "A near miss was closed by itself out of an open escalation (S6)."
@@ -124,6 +127,9 @@ class Book:
             if state.ended is None:
                 assert state.due_at is not None
                 wanted["action", subject] = state.due_at
+        for subject, state in self.outcomes.items():
+            if state.due_at is not None:
+                wanted["outcome_check", subject] = state.due_at
         for subject, state in self.records.items():
             if state.owed:
                 wanted["near_miss", subject] = min(one.due_at for one in state.owed)

@@ -11,7 +11,7 @@ import pytest
 
 from app.clock import system_clock
 from app.database.tables import timers
-from app.domain.moment import format_instant
+from app.domain.moment import format_instant, to_micros
 from app.operations import acting, reviewing
 from app.operations.audit import Auditor, last_audit
 from app.operations.outcomes import outcome_of, outcomes_between
@@ -53,7 +53,12 @@ def test_workers_that_ask_at_once_assess_an_outcome_once(office: Office) -> None
     tick(office.house, "late", system_clock())
 
     assert assessed(office) == 1
-    assert due(office) == []
+    (again,) = due(office)
+    assert again[1] > to_micros(office.clock.now + timedelta(days=250))  # It showed nothing yet: once more in a year.
+    office.clock.now += timedelta(days=300)
+    for _ in range(2):
+        tick(office.house, "late", system_clock())
+    assert (assessed(office), due(office)) == (2, [])
 
 
 def test_what_is_reported_counts_before_any_follower_has_seen_it(office: Office) -> None:
