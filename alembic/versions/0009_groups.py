@@ -32,9 +32,10 @@ UPDATE near_misses SET locality = :locality WHERE organisation = :organisation A
 def upgrade() -> None:
     op.add_column("near_misses", sa.Column("locality", TEXT, nullable=True))
     connection = op.get_bind()
+    told = connection.execute(TOLD, execution_options={"stream_results": True, "yield_per": 1000})
     places = {
         (organisation, stream.partition("/")[2]): json.loads(payload)["report"].get("locality")
-        for organisation, stream, payload in connection.execute(TOLD)
+        for organisation, stream, payload in told
     }
     placed = [
         {"organisation": organisation, "near_miss_id": near_miss_id, "locality": locality}

@@ -38,6 +38,7 @@ def list_actions(
     request: Request,
     status: Annotated[str | None, Query(max_length=64)] = None,
     review_id: Annotated[str | None, Query(max_length=128)] = None,
+    governance_review_id: Annotated[str | None, Query(max_length=128)] = None,
     overdue: bool | None = None,
     service_id: ServiceId = None,
     locality: Locality = None,
@@ -51,8 +52,9 @@ def list_actions(
         if status not in STATUSES:
             raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
         chosen = chosen.where(row.status == status)
-    if review_id is not None:
-        chosen = chosen.where(row.review_id == review_id)
+    for column, wanted in ((row.review_id, review_id), (row.governance_review_id, governance_review_id)):
+        if wanted is not None:
+            chosen = chosen.where(column == wanted)
     if overdue is not None:
         chosen = chosen.where((row.status == "overdue") == overdue)
     if (of_group := actions_of(look.organisation, service_id, locality)) is not None:

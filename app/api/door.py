@@ -7,7 +7,7 @@ raised and become problem+json; nothing of the request is ever repeated in them.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import uuid4
@@ -272,8 +272,9 @@ class Visit:
         *,
         status: int = 200,
         command_id: str | None = None,
+        beside: Callable[[], Mapping[str, Any]] | None = None,
     ) -> Response:
-        """Have a command carried out, and answer with its subject."""
+        """Have a command carried out, and answer with its subject; `beside`: what is read once it is stored."""
         request = self.request
         idempotency = None
         if request.method == "POST":
@@ -289,7 +290,10 @@ class Visit:
             idempotency,
         )
         (future,) = await self.door.ask([job])
-        return answered(await future)
+        answer = await future
+        if beside is not None:
+            answer = replace(answer, body={**answer.body, **await run_in_threadpool(beside)})
+        return answered(answer)
 
 
 def answered(answer: Answer, location: str | None = None) -> Response:

@@ -34,6 +34,9 @@ from app.operations.job import Answer
 from app.operations.reporting import Sealer
 from app.operations.show import Reader
 
+CHANCE = "expected_chance_firings"
+"""Worked out, never adopted: a policy that was read may be put back with it."""
+
 router = APIRouter(prefix="/v1", tags=["settings"])
 READ = "near-misses:read"
 WRITE = "policy:write"
@@ -112,7 +115,8 @@ async def extend_taxonomy(request: Request) -> Response:
 def read_policy(look: Reading) -> Response:
     """The policy in force."""
     with look.reader() as reader:
-        return answered(Answer(200, _with_chance(reader, look.settled(reader).policy, look.visit.now)))
+        policy = look.settled(reader).policy
+        return answered(Answer(200, {**show_policy(policy), **_chance(reader, policy, look.visit.now)}))
 
 
 @router.put("/policy", **told(WRITE, Policy, body=PolicyDocument))
@@ -122,14 +126,20 @@ async def adopt_policy(request: Request) -> Response:
     said = await visit.document()
     if not isinstance(said, dict):
         raise Invalid(Fault("", "wrong-type", "Send the policy as an object."))
-    document = cast("dict[str, Any]", said)
+    document = {name: one for name, one in cast("dict[str, Any]", said).items() if name != CHANCE}
     adoption.decide(adoption.Adopt(document), adoption.INITIAL)  # What is wrong with it is told without the lock.
     if_match = visit.if_match()
+
+    def read_chance() -> dict[str, Any]:
+        with visit.door.house.reader(visit.organisation) as reader:
+            return _chance(reader, reader.settled().policy, visit.now)
+
     return await visit.command(
         "policy",
         lambda desk, cause: settle.adopt_policy(desk, cause, document, if_match),
-        lambda reader, _: _with_chance(reader, reader.settled().policy, visit.now),
+        lambda reader, _: show_policy(reader.settled().policy),
         document,
+        beside=read_chance,
     )
 
 
@@ -171,10 +181,9 @@ def show_policy(policy: adoption.Policy) -> dict[str, Any]:
     return {"version": policy.version, **policy_document(policy)}
 
 
-def _with_chance(reader: Reader, policy: adoption.Policy, now: datetime) -> dict[str, Any]:
-    """The policy in force, with what it would open at the organisation's own rates if nothing were wrong."""
-    found = expected(reader.connection, reader.organisation, policy, to_micros(now))
-    return {**show_policy(policy), "expected_chance_firings": found}
+def _chance(reader: Reader, policy: adoption.Policy, now: datetime) -> dict[str, Any]:
+    """What the policy would open at the organisation's own rates if nothing were wrong."""
+    return {CHANCE: expected(reader.connection, reader.organisation, policy, to_micros(now))}
 
 
 def _older(items: list[dict[str, Any]], cursor: str | None, limit: int) -> tuple[list[dict[str, Any]], list[int]]:

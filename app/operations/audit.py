@@ -100,7 +100,7 @@ WATCHED = {
             outcome.evolve,
             lambda state: state.due_at is not None,
             lambda state: state.due_at,
-            frozenset({"outcome.scheduled"}),
+            frozenset({"outcome.scheduled", "outcome.assessed"}),
         ),
     )
 }

@@ -52,6 +52,8 @@ class Batches:
         self.standings.forget()
 
 
+WAITS = "waits"
+"""Of a timer that was asked: whether what it is about cannot be told yet."""
 AT_ONCE = 100
 """Due timers that are read together; so many of them go first, ten times over, before a command waits no longer."""
 _ROUNDS = 10
@@ -220,9 +222,12 @@ class Batch:
         if place is None:
             raise NotFound("There is no such organisation.")
         if isinstance(job, Due):
+            before = place.desk.head.position
             self._fire_one(job.timer)
             self._batches.broken.discard(job.timer)
-            return Answer(200, {})
+            its = (job.timer.organisation, job.timer.kind, job.timer.subject)
+            waits = place.desk.head.position == before and due.due_of(place.desk.rows, *its) == job.timer.due_at
+            return Answer(200, {WAITS: waits})
         if self._again and (done := of_command(place.desk.connection, job.organisation, job.command_id)) is not None:
             return self._answer_again(place.desk, job, done[1])
         desk = place.desk

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.database.prefetch import TimerRow
 from app.database.tables import ledgers, timer_leases, timers
 from app.domain.moment import to_micros
+from app.operations.batch import WAITS
 from app.operations.house import House
 from app.operations.job import Actor, Due, Unavailable
 from app.operations.timing import TIMER_ACTOR
@@ -39,8 +40,8 @@ def tick(house: House, holder: str, now: datetime) -> int:
         if isinstance(answer, Exception) and not isinstance(answer, Unavailable):
             # Its lease keeps it from being asked again at once.
             log.error("timer.failed", **timer._asdict(), error=type(answer).__name__)
-        else:
-            answered.append(timer)
+        elif isinstance(answer, Unavailable) or not answer.body[WAITS]:
+            answered.append(timer)  # One that cannot be answered yet keeps its lease too, and nobody else waiting.
     give_back(house, holder, answered)
     return len(taken)
 

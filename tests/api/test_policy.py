@@ -64,3 +64,15 @@ def test_a_place_whose_holidays_nobody_knows_is_refused(ward: Ward, working_time
     assert problem["type"].endswith("validation")
     assert pointers(problem) == {pointer}
     assert ward.get("/v1/policy")["version"] == 1
+
+
+def test_a_policy_answers_what_its_rules_would_open_by_chance_and_may_be_put_back_with_it(ward: Ward) -> None:
+    shown = ward.get("/v1/policy")
+    chance = {one["rule_id"]: one for one in shown["expected_chance_firings"]}
+    assert set(chance) == {"similar", "grave", "handover", "same-person"}
+    assert (chance["similar"]["episodes_per_year"], chance["similar"]["warning"]) == (None, None)
+
+    shown.pop("version")
+    again = ward.put("/v1/policy", shown)
+
+    assert (again["version"], again["expected_chance_firings"]) == (1, shown["expected_chance_firings"])

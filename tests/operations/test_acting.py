@@ -228,6 +228,11 @@ def test_an_action_shows_how_it_went_how_it_ended_and_whether_it_works(office: O
         "flags": [],
         "next_deadlines": [],
         "version": 4,
+        "outcome": {
+            "status": "follow_up",
+            "follow_up_ends": "2026-05-31T09:00:00.000000Z",
+            "links": {"self": f"/v1/actions/{action_id}/outcome"},
+        },
     }
 
 

@@ -10,7 +10,9 @@ from sqlalchemy import insert, update
 
 from app.database.prefetch import TimerRow
 from app.database.tables import timer_leases, timers
+from app.domain import source
 from app.domain.moment import from_micros, to_micros
+from app.operations import quiet
 from app.operations.job import Actor, Due, Unavailable
 from app.operations.tick import LEASE, claim, give_back, oldest_due, release, sweep, tick
 from tests.office import LINK, Office, answers_of, opened
@@ -238,3 +240,22 @@ def test_the_oldest_due_timer_says_how_long_it_has_waited(office: Office) -> Non
     with office.house.database.read() as connection:
         assert oldest_due(connection, office.clock()) == 30.0
         assert oldest_due(connection, office.clock() - timedelta(minutes=1)) == 0.0
+
+
+def test_a_timer_that_cannot_be_answered_yet_keeps_its_lease_and_no_other_waiting(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.do(
+        office.command(lambda desk, cause: quiet.declare(desk, cause, "emar", source.Declare("emar", "PT1H"), None))
+    )
+    monkeypatch.setattr(quiet, "MOST_BEHIND", -1)  # As while the follower that tells is far behind.
+    office.clock.go_on(hours=2)
+
+    asked = [tick(office.house, "one", NOW) for _ in range(2)]
+
+    assert asked == [1, 0]
+    assert held_by(office) == ["one"]
+    monkeypatch.undo()
+    tick(office.house, "another", NOW + LEASE)
+    assert "source.silent" in office.types()
+    assert held_by(office) == []

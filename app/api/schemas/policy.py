@@ -72,6 +72,9 @@ class PolicyDocument(Body):
         default_factory=dict[str, list[dict[str, str]]],
         description='Service id or "*" → [{bracket, from: "07:00", to: "08:00"}].',
     )
+    expected_chance_firings: list[dict[str, Any]] | None = Field(
+        None, description="Worked out by the service: what `GET` showed may be put back with it, and is not looked at."
+    )
     governance_cadence: str = Field("P1M", description="ISO 8601 duration.")
     details_due: str = Field("P3D", description="How long a record may await its details; ISO 8601 duration.")
     workflow_link_due: str = Field("P7D", description="How long a record may await its link; ISO 8601 duration.")

@@ -50,7 +50,7 @@ OUTCOME_EXAMPLE: dict[str, Any] = {
     "says": _SAYS,
     "assessed_at": "2026-06-16T00:00:00.000000Z",
     "follow_up_ends": "2026-06-16T00:00:00.000000Z",
-    "looks_again_at": None,
+    "looks_again_at": "2027-03-18T00:00:00.000000Z",
     "provisional": False,
     "method": "Exact conditional Poisson rate ratio, Clopper–Pearson limits, central p.",
     "parameters": {"baseline_days": 180, "follow_up_days": 90, "confidence": 0.95, "alpha": 0.05},

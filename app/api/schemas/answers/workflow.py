@@ -25,7 +25,7 @@ DEVIATIONS_EXAMPLE: dict[str, Any] = {
             "key": "travel",
             "near_misses": 14,
             "scheduling_minutes": {"known": 14, "mean": 31.5, "off_plan": 12, "smallest": 2.0, "largest": 75.0},
-            "staff": None,
+            "staff": {"known": 9, "mean": -0.33, "off_plan": 3, "smallest": -1.0, "largest": 0.0},
             "travel_minutes": {"known": 11, "mean": 19.0, "off_plan": 10, "smallest": -3.0, "largest": 48.0},
         }
     ],
