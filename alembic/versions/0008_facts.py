@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("stage_allowed", TEXT, nullable=True),
         sa.Column("stage_affected", TEXT, nullable=True),
         sa.Column("recovery_barrier", TEXT, nullable=True),
+        sa.Column("contributing_factors", TEXT, nullable=True),
         sa.Column("shift_bracket", TEXT, nullable=True),
         sa.Column("weekday", TEXT, nullable=False),
         sa.Column("hour", TEXT, nullable=True),

@@ -3,16 +3,30 @@
 A picture is SVG that needs nothing else: no script, no font, no style from elsewhere.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.responses import Response
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML document may have, however they are written."""
+
+
+def _writable(value: Any) -> Any:
+    if not isinstance(value, str) or _NO_XML.search(value) is None:
+        return value
+    cleaned = _NO_XML.sub("\ufffd", value)
+    return Markup(cleaned) if isinstance(value, Markup) else cleaned  # noqa: S704 - it was markup before.
+
 
 _TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    finalize=_writable,
     trim_blocks=True,
     lstrip_blocks=True,
 )

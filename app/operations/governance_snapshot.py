@@ -4,21 +4,23 @@ The same reader as of the same sequence gives the same snapshot again, whatever 
 numbers and instants: no words of people, for those can be erased, and what is frozen cannot.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from datetime import date, datetime, time
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
 from sqlalchemy import func, or_, select
 
 from app.database.tables import actions, events, governance_carried, heatmap_facts
-from app.domain import action, near_miss, review
-from app.domain.moment import format_instant, local_instant, to_micros
+from app.domain import action, review
+from app.domain.moment import format_instant, to_micros
 from app.events.envelope import Told
 from app.operations import outcomes, signalling
 from app.operations.configuration import Configuration
+from app.operations.governance_bounds import bounded
+from app.operations.governance_carrying import carried_over
 from app.operations.governance_period import (
     Period,
     Standing,
@@ -28,12 +30,12 @@ from app.operations.governance_period import (
     known_to,
     standings,
 )
+from app.operations.governance_trends import trends_in
 from app.operations.heatmaps import counted_by
 from app.operations.show import Reader
-from app.operations.trends import Asked, trends
 
-MONTHS = 12
-"""How many whole months before the period's end a trend begins with: a month alone shows none."""
+MOST_SERVICES = 8
+"""How many services are named of a contributing factor; the others are counted."""
 
 _SIGNAL = (
     "id", "kind", "service_id", "source", "incident_type", "measure", "method", "raised_at", "since_week",
@@ -52,51 +54,35 @@ def snapshot_at(reader: Reader, period: Period, now: datetime) -> dict[str, Any]
     """
     settled = reader.settled()
     found = escalations_in(reader, period)
-    reviews = _reviews(reader, found)
-    return {
+    known = {one.escalation_id for one in found}
+    carried = [one for one in carried_over(reader, period) if one.escalation_id not in known]
+    reviews = _reviews(reader, [*carried, *found])
+    affected = _services_affected(reader, settled, period, found)
+    trends, left_out = trends_in(reader, settled, period, [one.get("service_id") for one in affected], now)
+    seen = {
         "as_of_sequence": known_to(reader),
         "computed_at": format_instant(now),
-        "trends": _trends(reader, settled, period, now),
-        "services_affected": _services_affected(reader, settled, period, found),
+        "trends": trends,
+        "services_affected": affected,
         "contributing_factors": _factors(reader, settled, period),
-        "escalations": [_escalation(one, reviews) for one in found],
+        "escalations": [
+            *({**_escalation(one, reviews), "carried": True} for one in carried),
+            *(_escalation(one, reviews) for one in found),
+        ],
         "open_actions": _open_actions(reader, period),
         "signals": [_named(_SIGNAL, one) for one in unanswered(reader, period)],
         "outcomes": _outcomes(reader, period),
         "system_risk_reviews": _system_risks(reader, period),
         "less_sensitive_policies": [],
+        "left_out": left_out,
     }
+    return bounded(seen)
 
 
 def unanswered(reader: Reader, period: Period) -> list[dict[str, Any]]:
     """The signals raised before the period's end that nobody had answered."""
     found = signalling.unanswered(reader, None, to_micros(period.until))
     return [one for one in found if period.is_about(one.get("service_id"), one.get("locality"))]
-
-
-# Trends
-
-
-def _trends(reader: Reader, settled: Configuration, period: Period, now: datetime) -> list[dict[str, Any]]:
-    """How often, by what, and how often it was chance that helped: for the whole, or for each place of the period."""
-    places: list[dict[str, str]] = [{"service_id": one} for one in period.services]
-    places += [{"locality": one} for one in period.localities]
-    usual = Asked(since=_begin(settled, min(period.until, now)), until=to_micros(period.until))
-    questions = [usual, replace(usual, group_by="incident_type"), replace(usual, measure="chance_share")]
-    if not places:
-        questions.insert(1, replace(usual, group_by="service_id"))
-    return [
-        trends(reader, settled, replace(question, filters=filters), now)
-        for filters in places or [{}]
-        for question in questions
-    ]
-
-
-def _begin(settled: Configuration, end: datetime) -> int:
-    """The start of a month, so many before the one in which the period ends, or in which we are."""
-    last = end.astimezone(settled.zone)
-    year, month = divmod(last.year * 12 + last.month - 1 - MONTHS, 12)
-    return to_micros(local_instant(datetime.combine(date(year, month + 1, 1), time.min), settled.zone))
 
 
 # What was reported
@@ -141,23 +127,23 @@ def _factors(reader: Reader, settled: Configuration, period: Period) -> list[dic
     """How many of the near misses that are counted name a factor, in all and by service, the most named first."""
     fact = heatmap_facts.c
     counted = fact.classification.in_(sorted(counted_by(settled.policy)))
-    chosen = select(fact.near_miss_id).where(*facts_in(reader, period), counted).order_by(fact.near_miss_id)
-    ids = list(reader.connection.execute(chosen).scalars())
+    alike = select(fact.service_id, fact.contributing_factors, func.count()).where(*facts_in(reader, period), counted)
+    grouped = alike.group_by(fact.service_id, fact.contributing_factors)
     named: dict[str, Counter[str | None]] = {}
-    for start in range(0, len(ids), 500):
-        told = reader.told([f"near_miss/{one}" for one in ids[start : start + 500]])
-        for its in told.values():
-            report = reduce(near_miss.evolve, (one.event for one in its), near_miss.UNRECORDED).report
-            for factor in report.contributing_factors if report else ():
-                named.setdefault(factor, Counter())[report.service_id if report else None] += 1
+    for service_id, factors, count in reader.connection.execute(grouped):
+        for factor in json.loads(factors or "[]"):
+            named.setdefault(factor, Counter())[service_id] += int(count)
     shown = [
         {
             "code": factor,
             "count": services.total(),
             "services": [
                 _without_none({"service_id": service_id, "count": count})
-                for service_id, count in sorted(services.items(), key=lambda one: (-one[1], one[0] or ""))
+                for service_id, count in sorted(services.items(), key=lambda one: (-one[1], one[0] or ""))[
+                    :MOST_SERVICES
+                ]
             ],
+            **({"other_services": len(services) - MOST_SERVICES} if len(services) > MOST_SERVICES else {}),
         }
         for factor, services in named.items()
     ]

@@ -25,6 +25,7 @@ from app.domain.near_miss import (
 from app.domain.plan import deviation_of
 from app.domain.rule import OWN_SOURCE
 from app.domain.zones import zone
+from app.events.canonical import canonical
 from app.events.envelope import Envelope, Told
 from app.projections.context import Context
 
@@ -88,6 +89,7 @@ def _put(context: Context, envelope: Envelope, state: NearMiss) -> None:
             link.stage_allowed if link else report.stage_allowed,
             link.stage_affected if link else report.stage_affected,
             report.recovery_barrier,
+            canonical(report.contributing_factors) if report.contributing_factors else None,
             report.shift_bracket,
             WEEKDAYS[local.weekday()],
             hour,

@@ -162,6 +162,7 @@ heatmap_facts = Table(
     text_column("stage_allowed", optional=True),
     text_column("stage_affected", optional=True),
     text_column("recovery_barrier", optional=True),
+    text_column("contributing_factors", optional=True),
     text_column("shift_bracket", optional=True),
     text_column("weekday"),
     text_column("hour", optional=True),
