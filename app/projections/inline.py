@@ -59,7 +59,7 @@ FOLLOWING: dict[str, ModuleType] = {
 FOLLOWERS: dict[str, ModuleType] = {**FOLLOWING, "deliveries": deliveries}
 """Whatever follows the ledger. One that says where it `begins` costs nothing where there is nothing to do for it."""
 
-UNHURRIED = frozenset({"heard_sources", "duplicates", "trend_watch"})
+UNHURRIED = frozenset({"heard_sources", "heatmap", "duplicates", "trend_watch", "outcomes"})
 """Followers whose readers have them catch up: a worker need not move them on at every round."""
 
 
