@@ -47,7 +47,7 @@ TAGS = {
     "windows": "Why, or why not yet: the current count of a rule's key and its distance to the threshold.",
     "heatmaps": "Where in the work, and when, near misses were allowed.",
     "trends": "How often near misses happen over time, and which changes are more than chance explains.",
-    "signals": "What rises below every threshold, or has gone silent; told once, and answered by the service's manager.",
+    "signals": "What rises below every threshold, or has gone silent; told once, answered by a manager.",
     "workflow": "Which stage may have allowed a near miss, and where plans do not hold.",
     "settings": "What the organisation settles: its services, its words, its policy, what it takes for a near miss.",
     "webhooks": "Where other systems are told what happens, what they are owed, and how each try went.",

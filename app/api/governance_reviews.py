@@ -72,7 +72,9 @@ def _seen(visit: Visit, said: Mapping[str, Any]) -> tuple[Period, dict[str, Any]
     """The period that is asked for and what is known of it, before anything is locked."""
     with Look(visit).caught_up("heatmap") as (reader, position):
         at = Reader(reader.connection, reader.vault, reader.organisation, position)
-        period = governing.asked_for(at.settled(), said)
+        settled = at.settled()
+        period = governing.asked_for(settled, said)
+        governing.must_be_known(at, settled, said)
         return period, snapshot_at(at, period, visit.now)
 
 

@@ -22,7 +22,7 @@ from app.api.looking import Look, Reading
 from app.api.routes import told
 from app.api.schemas.answers import Trends
 from app.api.trend_picture import picture
-from app.database.tables import FOR_EVER, events, heard_sources, heatmap_facts
+from app.database.tables import events, heard_sources
 from app.domain.decider import Fault, Invalid
 from app.domain.moment import from_micros, parse_instant
 from app.domain.taxonomy import Words
@@ -30,6 +30,7 @@ from app.domain.taxonomy_check import advice
 from app.domain.taxonomy_default import UNKNOWN
 from app.domain.zones import zone
 from app.operations.configuration import Configuration
+from app.operations.known_places import unheard, unknown
 from app.operations.show import Reader
 from app.operations.trend_asking import BETWEEN, BUCKETS, CHARTS, FILTERS, GROUPS, MEASURES, Asked, Bucket, Measure
 from app.operations.trends import trends
@@ -190,30 +191,14 @@ def _unknown_codes(settled: Configuration, filters: dict[str, str]) -> Iterator[
 
 def _unknown_names(reader: Reader, settled: Configuration, filters: dict[str, str]) -> Iterator[Fault]:
     """Names that nothing was ever reported under: of a service, a locality or a source."""
-    fact, heard = heatmap_facts.c, heard_sources.c
-    of_it = (fact.organisation == reader.organisation, fact.valid_to == FOR_EVER)
-    standing = select(fact.near_miss_id).where(*of_it)
-    registered = [one.particulars for one in settled.services.values() if one.particulars is not None]
-    if (service_id := settled.service_of(filters.get("service_id"))[0]) is not None:
-        reported = standing.where(fact.service_id == service_id)
-        if service_id not in settled.services and reader.connection.execute(reported.limit(1)).first() is None:
-            yield Fault("/query/service_id", "unknown-code", _unheard("service", service_id, settled.services))
-    if (locality := filters.get("locality")) is not None:
-        known = {place.locality for particulars in registered for place in particulars.localities}
-        reported = standing.where(fact.locality == locality)
-        if locality not in known and reader.connection.execute(reported.limit(1)).first() is None:
-            yield Fault("/query/locality", "unknown-code", _unheard("locality", locality, known))
+    named = {name: [(f"/query/{name}", filters[name])] for name in ("service_id", "locality") if name in filters}
+    yield from unknown(reader, settled, named.get("service_id", ()), named.get("locality", ()))
     if (source := filters.get("source")) is not None:
+        heard = heard_sources.c
         of_these = select(heard.source).where(heard.organisation == reader.organisation)
         known = set(reader.connection.execute(of_these).scalars())
         if source not in known:
-            yield Fault("/query/source", "unknown-code", _unheard("source", source, known))
-
-
-def _unheard(what: str, said: str, known: Iterable[str]) -> str:
-    near = get_close_matches(said, sorted(known), n=3)
-    told_ = f"Nothing is known of such a {what}"
-    return f"{told_}; the nearest: {', '.join(near)}." if near else f"{told_}."
+            yield Fault("/query/source", "unknown-code", unheard("source", source, known))
 
 
 def _nearest(said: str, known: Iterable[str]) -> str:

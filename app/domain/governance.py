@@ -157,8 +157,9 @@ def unmet(command: Close, review: Review) -> Iterator[Gate]:
     if unheard := tuple(one for one in command.signals if one not in review.cited):
         detail = "Cite each of these signals in a decision, or have it answered: nobody has acknowledged it yet."
         yield Gate("signal_not_considered", detail, unheard)
-    if requires_intervention(review) and not any(one.owner and one.due for one in review.recommended):
-        detail = "An intervention needs at least one recommended action with an owner and a due date."
+    followed_up = (one.action_id for one in review.recommended if one.owner and one.due)
+    if requires_intervention(review) and all(one in command.cancelled for one in followed_up):
+        detail = "An intervention needs a recommended action with an owner and a due date that was not cancelled."
         yield Gate("intervention_without_action", detail)
 
 

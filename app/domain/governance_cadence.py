@@ -1,14 +1,15 @@
 """How often leadership is to close a governance review, and what follows when it does not (S12).
 
 The rhythm counts from the last closing, at first from the organisation's beginning. When it passes, leadership is
-told, a week later the backstop, and that again every week until a review is closed. Each is told as of the instant that
-it was scheduled for, so that whoever asks late grants no more time.
+told, a week later the backstop, and that again every week until a review is closed. Whoever asks late tells all that
+was missed at once, in one event: since when, and how often. An organisation that nobody asked until it was a whole
+rhythm late was there before the service asked for reviews: its rhythm begins when it is first asked.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from app.domain.chase import MOST_AT_ONCE, Overdue
+from app.domain.chase import Overdue
 from app.domain.ladder import Reach, Why, reaches_nobody
 from app.domain.moment import Span
 from app.domain.working_time import elapsed_deadline
@@ -16,7 +17,7 @@ from app.domain.working_time import elapsed_deadline
 # Words
 
 STREAM = "governance_cadence/current"
-AGAIN = Span.parse("P7D")
+_WEEK = timedelta(days=7)
 """How long an answer is waited for before somebody is told again."""
 
 FIRST, BACKSTOP = "leadership", "admin"
@@ -25,8 +26,17 @@ FIRST, BACKSTOP = "leadership", "admin"
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """The rhythm counts from `since`, when an organisation that was there before was first asked for a review."""
+
+    since: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Missed(Overdue):
-    """No governance review was closed by the deadline, `times` by now: leadership is told, then the backstop.
+    """No governance review was closed by the deadline, `times` by now: leadership is told, then the backstop; both,
+    when nobody asked in between. `scheduled_at`: the first of the deadlines that are told of here.
 
     `level` is None for the backstop. `since`: what the rhythm counts from. `governance_review_ids`: of open reviews.
     """
@@ -41,11 +51,14 @@ class Missed(Overdue):
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """`since`: the last closing, or the organisation's beginning; `missed`: what was told last, whenever that was."""
+    """`since`: the last closing, or its beginning; `missed`: what was told last, whenever that was. `is_unasked`:
+    nothing was told or closed yet, and nobody has begun it.
+    """
 
     since: datetime
     due_at: datetime
     missed: Missed | None = None
+    is_unasked: bool = False
 
     @property
     def times(self) -> int:
@@ -56,26 +69,30 @@ class Cadence:
 # Decide
 
 
-def ask(cadence: Cadence, reach: Reach, open_reviews: tuple[str, ...], now: datetime) -> list[Missed]:
-    """All that is due by now, each as of the instant it was scheduled for."""
-    events: list[Missed] = []
-    times, due_at = cadence.times, cadence.due_at
-    while len(events) < MOST_AT_ONCE and due_at <= now:
-        to = FIRST if times == 0 else BACKSTOP
-        times, scheduled_at, due_at = times + 1, due_at, due_from(due_at, AGAIN)
-        events.append(
-            Missed(
-                times,
-                (to, *(one for one in reach.get(to, ()) if one.startswith("staff/"))),
-                due_at,
-                scheduled_at,
-                0 if to == FIRST else None,
-                reaches_nobody(reach, (to,)),
-                governance_review_ids=open_reviews,
-                since=cadence.since,
-            )
+def ask(
+    cadence: Cadence, rhythm: tuple[Span, str], reach: Reach, open_reviews: tuple[str, ...], now: datetime
+) -> list[Begun | Missed]:
+    """What is to be told now, in one event at most; the next deadline lies in the future. `rhythm`: with its zone."""
+    if cadence.due_at > now:
+        return []
+    if cadence.is_unasked and not open_reviews and now >= due_from(cadence.due_at, *rhythm):
+        return [Begun(now, due_from(now, *rhythm))]
+    weeks = (now - cadence.due_at) // _WEEK + 1
+    times = cadence.times + weeks
+    to = ((FIRST,) if cadence.times == 0 else ()) + ((BACKSTOP,) if times > 1 else ())
+    by_name = dict.fromkeys(one for role in to for one in reach.get(role, ()) if one.startswith("staff/"))
+    return [
+        Missed(
+            times,
+            (*to, *by_name),
+            cadence.due_at + weeks * _WEEK,
+            cadence.due_at,
+            0 if times == 1 else None,
+            reaches_nobody(reach, to),
+            governance_review_ids=open_reviews,
+            since=cadence.since,
         )
-    return events
+    ]
 
 
 def due_from(since: datetime, span: Span, time_zone: str = "UTC") -> datetime:

@@ -60,12 +60,13 @@ class MarkOverdue:
 @dataclass(frozen=True, slots=True)
 class Close:
     """`escalations`: those of its period and services, of the snapshot and since; `signals`: ids of those that the
-    snapshot shows unanswered and that are unanswered still.
+    snapshot shows unanswered and that are unanswered still; `cancelled`: of the recommended actions.
     """
 
     summary: SealedText
     escalations: tuple[Matter, ...] = ()
     signals: tuple[str, ...] = ()
+    cancelled: frozenset[str] = frozenset()
 
 
 Command = Open | RecommendAction | RecommendNone | Decide | Assess | Minute | MarkOverdue | Close

@@ -275,6 +275,10 @@ def _parts(whole: Plan | Finding) -> dict[str, Any]:
 
 def evolve(outcome: Outcome, event: Event) -> Outcome:
     match event:
+        case Scheduled() if outcome.is_put_off and event == outcome.plan and outcome.counted_to is not None:
+            # It was put off when it was to be looked at once more, and nothing has changed: that look is due.
+            again = event.follow_up_from + LONG_FOLLOW_UP
+            return replace(outcome, due_at=again, is_put_off=False)
         case Scheduled():
             return replace(outcome, plan=event, due_at=event.due_at, is_put_off=False, counted_to=None)
         case PutOff():

@@ -4,6 +4,7 @@ A role is held by whom the service's register names for it today, and by every k
 whoever signs in with it sees what is open. So an organisation that has registered nobody yet can still be reached.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from app.domain.moment import from_micros
 from app.domain.organisation import ROLES
 from app.domain.policy import Policy
 from app.domain.rule import Rule
+from app.domain.service import Service
 from app.domain.zones import zone
 from app.events.sealing import token
 from app.operations.calendars import calendar_of
@@ -26,16 +28,24 @@ if TYPE_CHECKING:
 
 def reach_of(desk: "Desk", service_id: str | None) -> Reach:
     """Every role with who holds it for the service now; nobody when empty."""
-    held: dict[str, list[str]] = {role: [] for role in ROLES}
-    _, service = desk.configuration.service_of(service_id)
-    if service.particulars is not None:
-        today = _local_day(desk, service.particulars.time_zone)
-        for holder in service.particulars.role_holders:
+    return _reach(desk, [desk.configuration.service_of(service_id)[1]])
+
+
+def reach_anywhere(desk: "Desk") -> Reach:
+    """Every role with who holds it for any service now, each once."""
+    return _reach(desk, desk.configuration.services.values())
+
+
+def _reach(desk: "Desk", of_services: Iterable[Service]) -> Reach:
+    held: dict[str, dict[str, None]] = {role: {} for role in ROLES}
+    for particulars in (one.particulars for one in of_services if one.particulars is not None):
+        today = _local_day(desk, particulars.time_zone)
+        for holder in particulars.role_holders:
             if holder.since <= today and (holder.until is None or today < holder.until):
-                held.setdefault(holder.role, []).append(f"staff/{holder.ref.token}")
+                held.setdefault(holder.role, {})[f"staff/{holder.ref.token}"] = None
     for role, key_id in desk.connection.execute(_valid_keys(desk).order_by(api_keys.c.key_id)):
         if role is not None:
-            held.setdefault(role, []).append(f"key/{key_id}")
+            held.setdefault(role, {})[f"key/{key_id}"] = None
     return {role: tuple(holders) for role, holders in held.items()}
 
 

@@ -3,7 +3,8 @@ records that the organisation's rule confirms as one, a service in which somethi
 outcome that something came late for.
 
 A follower shows it, a command tells it: under the head's lock it is looked at again, so that whoever asks, and however
-often, tells it once. What fails is noticed again; what a rule refuses, once something has changed.
+often, tells it once. What fails is noticed again, and keeps nothing else from being done: neither another organisation,
+nor another kind of thing. What a rule refuses is noticed again once something has changed.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 import structlog
 from sqlalchemy import Connection, select
 
+from app.clock import monotonic
 from app.database.tables import duplicate_proposals, heard_sources, ledgers
 from app.domain.decider import Refused
 from app.events.store import Cause
@@ -20,7 +22,7 @@ from app.operations.desk import Desk
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command, Unavailable
 from app.operations.outcome_watch import OutcomeWatch
-from app.operations.signal_watch import SignalWatch
+from app.operations.signal_watch import LONG_ENOUGH, SignalWatch
 from app.projections.duplicates import PROPOSED
 
 AT_ONCE = 100
@@ -35,13 +37,15 @@ class Attendant:
         self._house = house
         self._refused: dict[tuple[str, str], int] = {}
         self._signals = SignalWatch(house)
+        self._next = ""
         self._outcomes = OutcomeWatch(house)
 
     def attend(self) -> int:
         """Have done what there is to do, so much at once; returns how much the writer was asked for."""
+        asked = _by_itself("sources", self._sources) + _by_itself("outcomes", self._late_for_outcomes)
         organisations = self._house.organisations()
-        asked = sum(self._duplicates(one) + self._trends(one) for one in organisations)
-        return self._sources() + asked + self._late_for_outcomes()
+        asked += sum(_by_itself("duplicates", self._duplicates, one) for one in organisations)
+        return asked + self._trends_of(organisations)
 
     def _sources(self) -> int:
         row = heard_sources.c
@@ -80,6 +84,18 @@ class Attendant:
         found = [(one.proposal_id, one.sequence) for one in connection.execute(chosen)]
         return [one for one in found if self._refused.get((organisation, one[0])) != one[1]][:AT_ONCE]
 
+    def _trends_of(self, organisations: Sequence[str]) -> int:
+        """For so long that a round stays short, one at least; the next round begins with the one that this one left."""
+        until = monotonic() + LONG_ENOUGH
+        turn = sum(one < self._next for one in organisations)
+        asked = 0
+        for n, one in enumerate((*organisations[turn:], *organisations[:turn])):
+            if n and monotonic() > until:
+                self._next = one
+                break
+            asked += _by_itself("trends", self._trends, one)
+        return asked
+
     def _trends(self, organisation: str) -> int:
         looked = self._signals.look(organisation)
         jobs = [command for one in looked for command in one.commands]
@@ -104,6 +120,15 @@ class Attendant:
                 told = {"organisation": job.organisation, "subject": job.subject, "error": type(answer).__name__}
                 log.warning("attending.refused" if isinstance(answer, Refused) else "attending.failed", **told)
         return answers
+
+
+def _by_itself(what: str, look: Callable[..., int], *organisation: str) -> int:
+    """What it asked for; nothing when it fails, which is for the next round."""
+    try:
+        return look(*organisation)
+    except Exception:
+        log.warning("attending.not_looked", what=what, organisation=next(iter(organisation), None), exc_info=True)
+        return 0
 
 
 def _speaking_again(organisation: str, name: str, silent_sequence: int) -> Command:

@@ -1,14 +1,16 @@
-"""The rhythm of governance reviews: a timer asks, and what leadership has closed answers (S12)."""
+"""The rhythm of governance reviews: a timer asks, and what leadership has closed answers (S12).
+
+However late it is asked, it writes one event of the rhythm.
+"""
 
 from sqlalchemy import select
 
 from app.database.tables import governance_reviews
 from app.domain import governance
-from app.domain.governance_cadence import BACKSTOP, FIRST, STREAM, ask
-from app.domain.ladder import Reach
+from app.domain.governance_cadence import STREAM, Missed, ask
 from app.domain.moment import from_micros
 from app.events.store import Draft, version_of
-from app.operations.asking import reach_of
+from app.operations.asking import reach_anywhere
 from app.operations.desk import Desk
 from app.operations.timing import timer_cause
 from app.projections.governance import cadence_at
@@ -22,14 +24,16 @@ def fire(desk: Desk, subject: str) -> None:
         return
     now, open_ones = from_micros(desk.micros), open_reviews(desk)
     cadence = cadence_at(desk.context, desk.head.position, from_micros(due_at))
-    missed = ask(cadence, _reach(desk), open_ones, now)
+    policy = desk.configuration.policy
+    events = ask(cadence, (policy.governance_cadence, policy.time_zone), reach_anywhere(desk), open_ones, now)
     version = version_of(desk.connection, desk.organisation, STREAM)
-    drafts = [Draft(STREAM, version, missed)]
-    for one in open_ones:
-        stream = f"governance_review/{one}"
-        state, at = desk.fold(stream, governance.UNOPENED, governance.evolve)
-        overdue = governance.decide(governance.MarkOverdue(missed[0].scheduled_at), state, now)
-        drafts.append(Draft(stream, at, overdue))
+    drafts = [Draft(STREAM, version, events)]
+    for missed in (one for one in events if isinstance(one, Missed)):
+        for one in open_ones:
+            stream = f"governance_review/{one}"
+            state, at = desk.fold(stream, governance.UNOPENED, governance.evolve)
+            overdue = governance.decide(governance.MarkOverdue(missed.scheduled_at), state, now)
+            drafts.append(Draft(stream, at, overdue))
     desk.append(timer_cause(desk.organisation, GOVERNANCE, subject, due_at, version), drafts)
 
 
@@ -40,13 +44,3 @@ def open_reviews(desk: Desk) -> tuple[str, ...]:
         row.organisation == desk.organisation, row.closed_sequence.is_(None)
     )
     return tuple(desk.connection.execute(chosen.order_by(row.sequence)).scalars())
-
-
-def _reach(desk: Desk) -> Reach:
-    """Who holds leadership, or is the backstop, for any service: a governance review is the whole organisation's."""
-    held: dict[str, dict[str, None]] = {FIRST: {}, BACKSTOP: {}}
-    for service_id in (None, *desk.configuration.services):
-        for role, holders in reach_of(desk, service_id).items():
-            if role in held:
-                held[role] |= dict.fromkeys(holders)
-    return {role: tuple(holders) for role, holders in held.items()}

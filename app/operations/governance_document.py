@@ -76,7 +76,8 @@ def _document(
         by = _who_and_when(one.envelope, names)
         match one.event:
             case ActionRecommended(action_id=action_id):
-                its = {} if action_id is None else {"status": actions[action_id]}
+                status = actions.get(action_id or "")  # There is none as of this event: it is agreed on by the next.
+                its = {"status": status} if status is not None else {}
                 document["recommended_actions"].append({**clear(one.event, opened), **its, **by})
             case NoneRecommended(reason):
                 document["no_action_recommended"] = {"reason": opened(reason), **by}

@@ -35,7 +35,7 @@ def minutes(reader: Reader, document: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "assessment": _assessment(document.get("assessment")),
         "recommended": [
-            {name: _words(value) for name, value in one.items() if name in {"description", "owner", "due", "status"}}
+            {name: _words(one.get(name, "")) for name in ("description", "owner", "due", "status")}
             for one in document["recommended_actions"]
         ],
         "no_action": _words(document["no_action_recommended"]["reason"]) if "no_action_recommended" in document else "",
@@ -61,7 +61,7 @@ def _tables(snapshot: Mapping[str, Any], actions: Mapping[str, Any]) -> Iterator
             (
                 _code(one["code"]),
                 one["count"],
-                ", ".join(f"{its.get('service_id', 'not named')} {its['count']}" for its in one["services"]),
+                ", ".join(_by_service(one)),
             )
             for one in snapshot["contributing_factors"]
         ),
@@ -74,7 +74,7 @@ def _tables(snapshot: Mapping[str, Any], actions: Mapping[str, Any]) -> Iterator
                 one["id"],
                 one["rule_id"],
                 _about(one["key"]),
-                _minute(one["raised_at"]),
+                _minute(one["raised_at"]) + ", carried" * one.get("carried", False),
                 one["members"],
                 _code(one["status"]),
                 _code(one.get("determination", _NONE)),
@@ -174,6 +174,13 @@ def _assessment(document: Mapping[str, Any] | None) -> dict[str, str] | None:
 
 def _about(key: Mapping[str, Any]) -> str:
     return ", ".join(_code(value) for name, value in key.items() if value is not None and not name.endswith("_ref"))
+
+
+def _by_service(factor: Mapping[str, Any]) -> Iterator[str]:
+    for one in factor["services"]:
+        yield f"{one.get('service_id', 'not named')} {one['count']}"
+    if others := factor.get("other_services"):
+        yield f"{others} more"
 
 
 def _code(code: Any) -> str:

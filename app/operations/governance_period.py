@@ -4,20 +4,21 @@ An escalation belongs to the period in which it was raised, and to the one in wh
 reported late is left out of neither. It belongs to the services of its members, at the locality that each had then.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
-from app.database.tables import escalations, heatmap_facts
+from app.database.tables import escalations, events, heatmap_facts
 from app.domain import escalation, near_miss
 from app.domain.escalation import Escalation, Raised
 from app.domain.governance import Matter, Opened
 from app.domain.moment import from_micros, to_micros
-from app.events.envelope import Told
+from app.events.codec import decode
+from app.events.envelope import Envelope, Told
 from app.events.store import position, sequence_at
 from app.operations.show import Reader
 
@@ -46,6 +47,14 @@ class Period:
     def is_about(self, service_id: str | None, locality: str | None = None) -> bool:
         """Whether what happened there belongs to it."""
         return self.is_whole or service_id in self.services or (locality is not None and locality in self.localities)
+
+
+class Raising(NamedTuple):
+    """How an escalation began."""
+
+    subject: str
+    event: Raised
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +94,25 @@ def facts_in(reader: Reader, period: Period) -> list[ColumnElement[bool]]:
 
 def escalations_in(reader: Reader, period: Period) -> list[Standing]:
     """The escalations of the period and its services, in the order in which they were raised."""
-    row, end = escalations.c, known_to(reader)
     begin = sequence_at(reader.connection, reader.organisation, to_micros(period.since - FAST_CLOCK))
-    chosen = select(row.escalation_id).where(
-        row.organisation == reader.organisation, row.sequence > begin, row.sequence <= end
+    ids = [
+        one.subject for one in _raisings(reader, begin) if not one.event.historical and _is_of(one, period)
+    ]  # Only of these more is read than how they began.
+    return concerned(reader, period, standings(reader, ids))
+
+
+def _raisings(reader: Reader, begin: int) -> Iterator[Raising]:
+    """How each escalation began that was raised after a sequence."""
+    row, event = escalations.c, events.c
+    chosen = (
+        select(events)
+        .join(escalations, and_(row.organisation == event.organisation, row.sequence == event.sequence))
+        .where(row.organisation == reader.organisation, row.sequence > begin, row.sequence <= known_to(reader))
+        .order_by(row.sequence)
     )
-    ids = list(reader.connection.execute(chosen.order_by(row.sequence)).scalars())
-    found = [one for one in standings(reader, ids) if not one.raised.historical]
-    return concerned(reader, period, [one for one in found if _is_of(one, period)])
+    for found in reader.connection.execute(chosen):
+        envelope = Envelope._make(found)
+        yield Raising(envelope.subject, decode(envelope), from_micros(envelope.recorded_at))
 
 
 def standings(reader: Reader, ids: Sequence[str]) -> list[Standing]:
@@ -132,8 +152,8 @@ def known_to(reader: Reader) -> int:
     return reader.as_of if reader.as_of is not None else position(reader.connection, reader.organisation)
 
 
-def _is_of(one: Standing, period: Period) -> bool:
-    return period.holds(one.raised_at) or period.holds(one.raised.crossed_at)
+def _is_of(one: Raising, period: Period) -> bool:
+    return period.holds(one.at) or period.holds(one.event.crossed_at)
 
 
 def _places(reader: Reader, near_miss_ids: Iterable[str]) -> dict[str, tuple[str | None, str | None]]:

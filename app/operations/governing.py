@@ -23,9 +23,11 @@ from app.events.store import Cause, Draft
 from app.operations import acting
 from app.operations.configuration import Configuration
 from app.operations.desk import Desk
+from app.operations.governance_carrying import carried_over
 from app.operations.governance_period import Period, escalations_in, matter, period_of, standings
 from app.operations.governance_snapshot import unanswered
 from app.operations.job import PreconditionFailed
+from app.operations.known_places import unknown
 from app.operations.reporting import Sealer
 from app.operations.show import Reader
 
@@ -99,6 +101,15 @@ def asked_for(settled: Configuration, document: Mapping[str, Any]) -> Period:
     if until <= since:
         raise Invalid(Fault("/to", "out-of-order", "Give an end of the period that comes after its start."))
     return period
+
+
+def must_be_known(reader: Reader, settled: Configuration, document: Mapping[str, Any]) -> None:
+    """`Invalid` names every service and locality that nobody knows: a review of nothing finds nothing."""
+    services, localities = (
+        [(f"/{name}/{n}", one) for n, one in enumerate(document.get(name) or ())] for name in ("services", "localities")
+    )
+    if faults := list(unknown(reader, settled, services, localities)):
+        raise Invalid(*faults)
 
 
 def _instant(settled: Configuration, moment: str, pointer: str) -> datetime:
@@ -188,15 +199,29 @@ def close(desk: Desk, cause: Cause, case: Case, summary: str) -> None:
     reader = Reader(desk.connection, desk.vault, desk.organisation)
     signals = still_unanswered(reader, case.opened)
     matters = matters_of(reader, case.opened)
-    desk.append(cause, [case.draft(governance.Close(case.text(summary), matters, signals))])
+    close_it = governance.Close(case.text(summary), matters, signals, _cancelled(reader, case.state))
+    desk.append(cause, [case.draft(close_it)])
+
+
+def _cancelled(reader: Reader, state: Review) -> frozenset[str]:
+    """Those of the recommended actions that were cancelled since."""
+    told = reader.told([f"action/{one.action_id}" for one in state.recommended if one.action_id is not None])
+    return frozenset(
+        stream.removeprefix("action/")
+        for stream, its in told.items()
+        if any(isinstance(one.event, action.Cancelled) for one in its)
+    )
 
 
 # What it has to consider
 
 
 def matters_of(reader: Reader, opened: Opened) -> tuple[Matter, ...]:
-    """The escalations of the review's period and services: those that it saw when it was opened, and those since."""
-    since = {one.escalation_id: one for one in escalations_in(reader, period_of(opened))}
+    """The escalations of the review's period and services, and those carried into it: those it saw when it was opened,
+    and those since.
+    """
+    period = period_of(opened)
+    since = {one.escalation_id: one for one in (*escalations_in(reader, period), *carried_over(reader, period))}
     seen_first = [one["id"] for one in opened.snapshot["escalations"]]
     found = {one.escalation_id: one for one in standings(reader, seen_first)} | since
     merged_into = {one.state.merged_into for one in found.values() if one.state.merged_into} - found.keys()
@@ -205,9 +230,16 @@ def matters_of(reader: Reader, opened: Opened) -> tuple[Matter, ...]:
 
 
 def still_unanswered(reader: Reader, opened: Opened) -> tuple[str, ...]:
-    """The signals of the snapshot that nobody has answered since."""
-    open_ones = {one["id"] for one in unanswered(reader, period_of(opened))}
-    return tuple(one["id"] for one in opened.snapshot["signals"] if one["id"] in open_ones)
+    """The signals of the snapshot that nobody has answered since; those that it had no room for among them."""
+    seen, is_all = (
+        {one["id"] for one in opened.snapshot["signals"]},
+        "signals" not in opened.snapshot.get("left_out", {}),
+    )
+    return tuple(
+        one["id"]
+        for one in unanswered(reader, period_of(opened))
+        if one["id"] in seen or not (is_all or one["raised_at"] > opened.snapshot["computed_at"])
+    )
 
 
 def known_among(desk: Desk, cites: Sequence[str]) -> frozenset[str]:

@@ -1,7 +1,8 @@
 """What the hours alone would explain: a line's records, spread over a clock's columns by their share of the hours.
 
 A cell far above that is where something happens, and not only where most of the time is spent. Brackets are spread by
-the shift tables of the services whose records they are; a bracket that is in none of them expects nothing.
+the shift tables of the services whose records they are; a bracket that is in none of them expects nothing. Where one
+axis follows from the other, as a bracket does from the hour, a line has no hours to be spread over.
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from app.operations.configuration import Configuration
 from app.projections.heatmap import WEEKDAYS
 
 CLOCKS = ("shift_bracket", "hour", "weekday")
+_SAME_CLOCK = {"shift_bracket", "hour"}
 HARDLY_EVER = 0.001
 """A cell is hot when the hours alone would hardly ever give as many."""
 FEW = 3
@@ -39,7 +41,12 @@ class Expectation:
 
     @property
     def clock(self) -> str | None:
-        """The axis that the records are spread over: the columns, if they are of a clock, else the rows."""
+        """The axis that the records are spread over: the columns, if they are of a clock, else the rows.
+
+        None also where one axis follows from the other.
+        """
+        if self.rows == self.columns or {self.rows, self.columns} == _SAME_CLOCK:
+            return None
         return next((axis for axis in (self.columns, self.rows) if axis in CLOCKS), None)
 
     def add(self, where: Where, service_id: Label, count: int) -> None:
@@ -53,7 +60,7 @@ class Expectation:
         return self._lines.get(self._placed(where)[0], Counter[Label]()).total()
 
     def of(self, where: Where) -> float | None:
-        """The count to expect in a cell; None where no axis is of a clock, or no table has its bracket."""
+        """The count to expect in a cell; None where there is nothing to spread over, or no table has its bracket."""
         line, label = self._placed(where)
         if self.clock is None or label is None or line not in self._lines:
             return None

@@ -21,6 +21,7 @@ from app.domain.taxonomy_check import advice
 from app.operations.configuration import Configuration, load
 from app.operations.heatmap_expected import Expectation, is_hot
 from app.operations.heatmap_rates import Exposure, exposure_of
+from app.operations.known_places import unknown
 from app.operations.show import Reader
 from app.projections.heatmap import WEEKDAYS
 
@@ -38,8 +39,9 @@ WORDS = {
     "recovery_barrier": "recovery_barriers",
     "classification": "classifications",
 }
-"""Filter → the list of the taxonomy whose codes it takes; the other filters take any text."""
+"""Filter → the list of the taxonomy whose codes it takes."""
 
+_PLACES = ("service_id", "locality")
 _UNKNOWN = "unknown"
 
 Label = str | None
@@ -75,11 +77,12 @@ def settled_then(reader: Reader, settled: Configuration) -> Configuration:
     return settled if reader.as_of is None else load(reader.connection, reader.organisation, reader.as_of)
 
 
-def checked(asked: Asked, settled: Configuration) -> Asked:
+def checked(reader: Reader, settled: Configuration, asked: Asked) -> Asked:
     """The question with its service by its own name, if everything in it is known here (`Invalid` names what is not).
 
     A code that was retired is known: records hold it still.
     """
+    named = {name: [(f"/query/{name}", asked.filters[name])] for name in _PLACES if name in asked.filters}
     faults = [
         Fault(f"/query/{name}", "unknown-code", f"There is no such axis: {nearest(axis, AXES)}.")
         for name, axis in (("rows", asked.rows), ("columns", asked.columns))
@@ -92,8 +95,9 @@ def checked(asked: Asked, settled: Configuration) -> Asked:
         if code not in words.ever:
             told = f"This code is not known here: {advice(code, words, listed)}"
             faults.append(Fault(f"/query/{name}", "unknown-code", told))
-    if asked.since is not None and asked.until is not None and asked.until < asked.since:
-        faults.append(Fault("/query/to", "out-of-order", "Let the period end after it begins: `to` is before `from`."))
+    if asked.since is not None and asked.until is not None and asked.until <= asked.since:
+        faults.append(Fault("/query/to", "out-of-order", "Let the period end after it begins."))
+    faults += unknown(reader, settled, named.get("service_id", ()), named.get("locality", ()))
     if faults:
         raise Invalid(*faults)
     if "service_id" not in asked.filters:
@@ -126,7 +130,7 @@ def counted(reader: Reader, settled: Configuration, asked: Asked) -> Map:
             expectation.add(where, service_id, count)
     expected = {where: value for where in counts if (value := expectation.of(where)) is not None}
     hot = frozenset(where for where, value in expected.items() if is_hot(counts[where], expectation.line(where), value))
-    return Map(asked, counts, unlinked, expected, hot, exposure_of(reader, settled, asked, chosen), _as_of(reader))
+    return Map(asked, counts, unlinked, expected, hot, exposure_of(reader, settled, asked, chosen), come_to(reader))
 
 
 def _grouped(reader: Reader, chosen: "Select[*tuple[Any, ...]]", asked: Asked) -> Iterator[tuple[Where, Label, int]]:
@@ -249,7 +253,7 @@ def _beside(found: Map, where: Where, count: int, withholding: bool) -> Iterator
         yield "rate", rate
 
 
-def _as_of(reader: Reader) -> int:
+def come_to(reader: Reader) -> int:
     """How far the facts have come: the sequence that was asked for, else the follower's place in the same state."""
     if reader.as_of is not None:
         return reader.as_of

@@ -1,23 +1,25 @@
 """What the arms of an outcome hold: the near misses of its key, and what else was reported of the service beside them.
 
-The facts that heatmaps count narrow it down; what the ledger tells after their follower's place is read from the ledger
-itself, so that the count is as of one sequence under the head's lock too. Whether a near miss is of the key, only the
-rule says: by the policy version that opened the escalation, also where a review consumed it, or the rule has changed.
+The facts that heatmaps count are summed, those that are alike together, and the rule is asked of each sum: by the
+policy version that opened the escalation, also where a review consumed a near miss, or the rule has changed. What the
+ledger tells after their follower's place is read from the ledger itself, so that the count is as of one sequence under
+the head's lock too; streams are read only for that, and where a rule looks at what no fact tells.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select
 
 from app.database.tables import FOR_EVER, events, followers, heatmap_facts, near_misses
 from app.domain import near_miss
-from app.domain.moment import to_micros
+from app.domain.moment import Moment, to_micros
 from app.domain.near_miss import UNRECORDED, NearMiss
 from app.domain.outcome import Plan
-from app.domain.rule import OWN_SOURCE, Rule
+from app.domain.rule import GROUPABLE, OWN_SOURCE, Rule
 from app.domain.similarity import Facts, place
 from app.events.catalogue import NAMES
 from app.events.codec import decode
@@ -30,8 +32,15 @@ FOLLOWER = "heatmap"
 MOST_BEHIND = 20_000
 """Events that the follower may be behind while the ledger after it is looked through under the head's lock."""
 HARM = "harm_incident"
+COLUMNS = frozenset({
+    "service_id", "locality", "source", "incident_type", "deviation", "classification", "stage_allowed",
+    "stage_affected", "recovery_barrier", "shift_bracket",
+})  # fmt: skip
+"""What a fact tells of a near miss as the rules see it."""
+_ALWAYS = ("classification", "incident_type", "source")
 _HEEDED = [NAMES[kind][0] for kind in heatmap.HEEDS]
-_FOLDED_AT_ONCE = 500
+_AT_ONCE = 500
+_BEFORE, _DURING, _AFTER = range(3)
 
 
 class Ledger(NamedTuple):
@@ -43,14 +52,19 @@ class Ledger(NamedTuple):
     is_past: bool = False
 
 
-class Reported(NamedTuple):
-    """A near miss that stands; `at` in microseconds, `source` where a system reported it."""
+class Alike(NamedTuple):
+    """So many near misses that stand and are alike. `arm`: the one that they happened in; `source`: who reported them.
 
-    near_miss_id: str
-    at: int
+    `is_trigger`: they are of the cluster that set the review off.
+    """
+
+    arm: int
+    is_of_key: bool
+    is_trigger: bool
     classification: str
     incident_type: str
     source: str | None
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,129 +91,208 @@ def counted(ledger: Ledger, plan: Plan, until: datetime) -> Counted | None:
     followed = _followed(ledger)  # Before the rows: what is passed meanwhile is looked at twice.
     if ledger.sequence - followed > MOST_BEHIND:
         return None
-    scope = _Scope(ledger, plan, rule, to_micros(plan.baseline_from), to_micros(until))
-    unfollowed = _unfollowed(ledger, followed)
-    rows = list(_own_rows(scope) if rule.own else _rows(scope))
-    candidates = {one.near_miss_id for one, may_be in rows if may_be} | unfollowed
-    standing = dict(_folded(scope, candidates))
-    reported = [one for one, _ in rows if one.near_miss_id not in unfollowed]
-    reported += [one for one in map(scope.reported, unfollowed, map(standing.get, unfollowed)) if one is not None]
-    its = {one for one, facts in standing.items() if facts is not None and _is_of(plan, rule, facts)}
-    return _in_arms(plan, reported, its, to_micros(until), ledger.sequence)
+    scope = _Scope(ledger, plan, rule, followed, to_micros(plan.baseline_from), to_micros(until))
+    if rule.own:
+        found = list(_folded(scope, _own(scope) | _unfollowed(scope)))
+    elif (fields := _fields(rule)) <= COLUMNS:
+        found = [*_summed(scope, sorted(fields)), *_folded(scope, _unfollowed(scope))]
+    else:
+        may_be = _may_be(scope)
+        rest = _summed(scope, _ALWAYS, but=may_be)
+        found = [*rest, *_folded(scope, may_be | _unfollowed(scope))]
+    return _in_arms(plan, found, ledger.sequence)
 
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """Which near misses are looked at: of the service, or of everybody where the key names none, in a span."""
+    """Which near misses are looked at: of the service, or of everybody where the key names none, in a span.
+
+    `followed`: how far the facts have come.
+    """
 
     ledger: Ledger
     plan: Plan
     rule: Rule
+    followed: int
     since: int
     until: int
 
-    def reported(self, near_miss_id: str, facts: Facts | None) -> Reported | None:
-        """The near miss, if it is looked at."""
-        if facts is None or not self.since <= facts.moment.at < self.until:
-            return None
+    @property
+    def cuts(self) -> tuple[int, int]:
+        """Where the trigger window begins and ends."""
+        return to_micros(self.plan.baseline_to), to_micros(self.plan.follow_up_from)
+
+    def is_of_key(self, facts: Facts) -> bool:
+        """Whether the rule counts it under the plan's key."""
+        placement = place(self.rule, facts)
+        return placement is not None and placement.kind == "counted" and placement.key_text == self.plan.key_text
+
+    def looks_at(self, facts: Facts) -> bool:
+        """Whether it happened in the span and is of whom is looked at."""
         values = facts.values
-        source = values.get("source")
-        if self.plan.service_id is not None and values.get("service_id") != self.plan.service_id:
-            return None
-        if self.rule.own is not (source == OWN_SOURCE):
-            return None
-        of, kind = str(values.get("incident_type", "")), str(values["classification"])
-        return Reported(near_miss_id, facts.moment.at, kind, of, source if isinstance(source, str) else None)
+        return (
+            self.since <= facts.moment.at < self.until
+            and self.plan.service_id in (None, values.get("service_id"))
+            and self.rule.own is (values.get("source") == OWN_SOURCE)
+        )
 
 
-def _rows(scope: _Scope) -> Iterator[tuple[Reported, bool]]:
-    """What the facts tell, and of each whether it may be of the key."""
+# From the facts
+
+
+def _fields(rule: Rule) -> set[str]:
+    """Everything of a near miss that decides whether the rule counts it, and under which key."""
+    tested = {name for tests in (rule.tests, *rule.alternatives) for name, _ in tests}
+    keyed = {name for name in rule.group_by if name not in rule.alias_of or _is_field(name)}
+    targets = {target for name in rule.group_by for target in rule.alias_of.get(name, {}).values()}
+    return {*_ALWAYS, *tested, *keyed, *targets}
+
+
+def _is_field(name: str) -> bool:
+    """Whether an alias has the name of a field, which it then stands for with the types that it does not tell of."""
+    return name in GROUPABLE or name.startswith("attributes.")
+
+
+def _summed(scope: _Scope, fields: Sequence[str], but: Collection[str] = ()) -> Iterator[Alike]:
+    """What the facts tell, those together that are alike in these fields; without those that are looked at singly."""
     fact = heatmap_facts.c
+    by = [_arm(scope).label("arm"), *(fact[name] for name in fields)]
+    everything = _chosen(scope).with_only_columns(*by, func.count().label("number")).group_by(*by)
+    for row in scope.ledger.connection.execute(everything).mappings():
+        yield _alike(scope, row, fields, int(row["number"]))
+    apart = _chosen(scope).with_only_columns(fact.near_miss_id, *by)
+    for row in _of_these(scope, apart, {*scope.plan.trigger, *but}):
+        alike = _alike(scope, row, fields, 1)
+        yield alike._replace(number=-1)
+        if row["near_miss_id"] not in but:
+            yield alike._replace(is_trigger=True)
+
+
+def _alike(scope: _Scope, row: Mapping[Any, Any], fields: Sequence[str], number: int) -> Alike:
+    values: dict[str, str] = {name: row[name] for name in fields if row[name] is not None}
+    decides = _fields(scope.rule) <= set(fields)
+    is_of_key = decides and scope.is_of_key(Facts("", 0, Moment(scope.since, 0, date_only=False), values))
+    classification, incident_type, source = (row[name] for name in _ALWAYS)
+    return Alike(row["arm"], is_of_key, False, classification, incident_type, source, number)
+
+
+def _may_be(scope: _Scope) -> set[str]:
+    """Those that may be of the key, as far as the facts tell."""
+    fact, rule = heatmap_facts.c, scope.rule
+    chosen = _chosen(scope).where(fact.classification.in_(sorted(rule.counted)))
+    for name, value in scope.plan.key:
+        if name in COLUMNS and name not in rule.alias_of and value is not None:
+            chosen = chosen.where(fact[name] == value)
+    for name, allowed in rule.tests:
+        if name in COLUMNS:
+            chosen = chosen.where(fact[name].in_(sorted(map(str, allowed))))
+    return set(scope.ledger.connection.execute(chosen.with_only_columns(fact.near_miss_id)).scalars())
+
+
+def _chosen(scope: _Scope) -> "Select[*tuple[Any, ...]]":
+    """Selects the facts that are looked at, as of the sequence; none of what the ledger has told of since."""
+    fact, ledger = heatmap_facts.c, scope.ledger
     chosen = select(heatmap_facts).where(
-        fact.organisation == scope.ledger.organisation, fact.occurred_at >= scope.since, fact.occurred_at < scope.until
+        fact.organisation == ledger.organisation, fact.occurred_at >= scope.since, fact.occurred_at < scope.until
     )
-    if scope.ledger.is_past:
-        at = scope.ledger.sequence
-        chosen = chosen.where(fact.valid_from <= at, fact.valid_to > at)
+    if ledger.is_past:
+        chosen = chosen.where(fact.valid_from <= ledger.sequence, fact.valid_to > ledger.sequence)
     else:
         chosen = chosen.where(fact.valid_to == FOR_EVER)
     if scope.plan.service_id is not None:
         chosen = chosen.where(fact.service_id == scope.plan.service_id)
-    parts = {
-        name: value
-        for name, value in scope.plan.key
-        if name in fact and name not in scope.rule.alias_of and value is not None
-    }
-    for row in scope.ledger.connection.execute(chosen).mappings():
-        one = Reported(*(row[name] for name in ("near_miss_id", "occurred_at", *Reported._fields[2:])))
-        yield one, one.classification in scope.rule.counted and _may_be(parts, row)
+    if ledger.sequence > scope.followed:
+        chosen = chosen.where(literal("near_miss/").concat(fact.near_miss_id).not_in(_told_since(scope)))
+    return chosen
 
 
-def _may_be(parts: Mapping[str, Any], row: Mapping[Any, Any]) -> bool:
-    return all(row[name] == value for name, value in parts.items())
+def _arm(scope: _Scope) -> "ColumnElement[int]":
+    first, begins = scope.cuts
+    at = heatmap_facts.c.occurred_at
+    return case((at < first, literal(_BEFORE)), (at < begins, literal(_DURING)), else_=literal(_AFTER))
 
 
-def _own_rows(scope: _Scope) -> Iterator[tuple[Reported, bool]]:
+def _of_these(scope: _Scope, chosen: "Select[*tuple[Any, ...]]", ids: Collection[str]) -> Iterator[Mapping[Any, Any]]:
+    wanted = sorted(ids)
+    for start in range(0, len(wanted), _AT_ONCE):
+        these = heatmap_facts.c.near_miss_id.in_(wanted[start : start + _AT_ONCE])
+        yield from scope.ledger.connection.execute(chosen.where(these)).mappings()
+
+
+# From the ledger
+
+
+def _own(scope: _Scope) -> set[str]:
     """What the service recorded about itself is in no map: a late review is no care."""
     row = near_misses.c
-    chosen = select(row.near_miss_id, row.occurred_at, row.classification, row.incident_type).where(
+    chosen = select(row.near_miss_id).where(
         row.organisation == scope.ledger.organisation, row.occurred_at >= scope.since, row.occurred_at < scope.until
     )
     if scope.plan.service_id is not None:
         chosen = chosen.where(row.service_id == scope.plan.service_id)
-    found = {one.near_miss_id: one for one in scope.ledger.connection.execute(chosen)}
-    for near_miss_id, facts in _folded(scope, found):
-        if (one := scope.reported(near_miss_id, facts)) is not None:
-            yield one, True
+    return set(scope.ledger.connection.execute(chosen).scalars())
 
 
-def _folded(scope: _Scope, ids: Collection[str]) -> Iterator[tuple[str, Facts | None]]:
-    """Near misses from their streams, as of the sequence; None where one does not stand."""
+def _folded(scope: _Scope, ids: Collection[str]) -> Iterator[Alike]:
+    """Near misses from their streams, as of the sequence, one by one: those that stand and are looked at."""
+    first, begins = scope.cuts
+    trigger = set(scope.plan.trigger)
     wanted = sorted(ids)
-    for start in range(0, len(wanted), _FOLDED_AT_ONCE):
-        streams = [f"near_miss/{one}" for one in wanted[start : start + _FOLDED_AT_ONCE]]
+    for start in range(0, len(wanted), _AT_ONCE):
+        streams = [f"near_miss/{one}" for one in wanted[start : start + _AT_ONCE]]
         found = read_streams(scope.ledger.connection, scope.ledger.organisation, streams, scope.ledger.sequence)
         for stream, envelopes in found.items():
             state: NearMiss = UNRECORDED
             for envelope in envelopes:
                 state = near_miss.evolve(state, decode(envelope))
-            near_miss_id = stream.removeprefix("near_miss/")
-            stands = envelopes and state.counts
-            yield near_miss_id, facts_of(near_miss_id, envelopes[0].sequence, state) if stands else None
+            if not envelopes or not state.counts:
+                continue
+            facts = facts_of(stream.removeprefix("near_miss/"), envelopes[0].sequence, state)
+            if scope.looks_at(facts):
+                at, source = facts.moment.at, facts.values.get("source")
+                yield Alike(
+                    _BEFORE if at < first else _DURING if at < begins else _AFTER,
+                    scope.is_of_key(facts),
+                    facts.near_miss_id in trigger,
+                    str(facts.values["classification"]),
+                    str(facts.values.get("incident_type", "")),
+                    source if isinstance(source, str) else None,
+                    1,
+                )
 
 
-def _is_of(plan: Plan, rule: Rule, facts: Facts) -> bool:
-    placement = place(rule, facts)
-    return placement is not None and placement.kind == "counted" and placement.key_text == plan.key_text
-
-
-def _in_arms(plan: Plan, reported: Iterable[Reported], its: set[str], until: int, sequence: int) -> Counted:
-    first, begins = to_micros(plan.baseline_to), to_micros(plan.follow_up_from)
-    trigger, of_type = set(plan.trigger), dict(plan.key).get("incident_type")
-    everything = list(reported)
-    key = [one for one in everything if one.near_miss_id in its]
-    rest = [one for one in everything if one.near_miss_id not in its]
+def _in_arms(plan: Plan, found: Sequence[Alike], sequence: int) -> Counted:
+    of_type = dict(plan.key).get("incident_type")
+    key = [one for one in found if one.is_of_key]
+    rest = [one for one in found if not one.is_of_key]
     harm = [one for one in rest if one.classification == HARM and of_type in (None, one.incident_type)]
     others = [one for one in rest if one.classification != HARM]
-    free = [one for one in key if one.near_miss_id not in trigger]
-    before = _between(free, 0, first)
-    after = _between(free, begins, until)
+    free = [one for one in key if not one.is_trigger]
+    before, after = _of_arm(free, _BEFORE), _of_arm(free, _AFTER)
     return Counted(
         before,
-        len(key) - before - after,
+        sum(one.number for one in key) - before - after,
         after,
-        _between(others, 0, first),
-        _between(others, begins, until),
-        _between(harm, 0, first),
-        _between(harm, begins, until),
-        _between(everything, begins, until),
-        frozenset(one.source for one in everything if one.source is not None and one.at < first),
+        _of_arm(others, _BEFORE),
+        _of_arm(others, _AFTER),
+        _of_arm(harm, _BEFORE),
+        _of_arm(harm, _AFTER),
+        _of_arm(found, _AFTER),
+        frozenset(source for source, number in _sources(found).items() if number > 0),
         sequence,
     )
 
 
-def _between(reported: Sequence[Reported], since: int, until: int) -> int:
-    return sum(since <= one.at < until for one in reported)
+def _of_arm(found: Iterable[Alike], arm: int) -> int:
+    return sum(one.number for one in found if one.arm == arm)
+
+
+def _sources(found: Iterable[Alike]) -> Counter[str]:
+    numbers = Counter[str]()
+    for one in found:
+        if one.source is not None and one.arm == _BEFORE:
+            numbers[one.source] += one.number
+    return numbers
 
 
 def _followed(ledger: Ledger) -> int:
@@ -208,15 +301,19 @@ def _followed(ledger: Ledger) -> int:
     return ledger.connection.execute(chosen).scalar() or 0
 
 
-def _unfollowed(ledger: Ledger, followed: int) -> set[str]:
-    """Near misses that the ledger tells of after the follower's place."""
-    if ledger.sequence <= followed:
+def _unfollowed(scope: _Scope) -> set[str]:
+    """Near misses that the ledger tells of after the facts' place."""
+    if scope.ledger.sequence <= scope.followed:
         return set()
+    streams: set[str] = set(scope.ledger.connection.execute(_told_since(scope)).scalars())
+    return {stream.removeprefix("near_miss/") for stream in streams}
+
+
+def _told_since(scope: _Scope) -> "Select[Any]":
     event = events.c
-    chosen = select(event.stream).where(
-        event.organisation == ledger.organisation,
-        event.sequence > followed,
-        event.sequence <= ledger.sequence,
+    return select(event.stream).where(
+        event.organisation == scope.ledger.organisation,
+        event.sequence > scope.followed,
+        event.sequence <= scope.ledger.sequence,
         event.type.in_(_HEEDED),
     )
-    return {stream.removeprefix("near_miss/") for stream in ledger.connection.execute(chosen).scalars()}

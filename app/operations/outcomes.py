@@ -20,6 +20,7 @@ from app.domain.zones import zone
 from app.events.store import Cause, Draft
 from app.operations import outcome_document
 from app.operations.desk import Desk
+from app.operations.job import Unavailable
 from app.operations.outcome_counting import Ledger
 from app.operations.outcome_finding import finding
 from app.operations.show import Reader
@@ -52,15 +53,19 @@ def follow_up(desk: Desk, cause: Cause, review_id: str) -> None:
 
 
 def reassess(desk: Desk, cause: Cause, review_id: str) -> None:
-    """Look again at what was assessed; told only if a number or the verdict changed."""
+    """Look again at what was assessed; told only if a number or the verdict changed.
+
+    Raises `Unavailable` while the facts are too far behind to tell: what came late is not looked at by that.
+    """
     state, version = _answered(desk, review_id)
     now = from_micros(desk.micros)
     if state.plan is None or not outcome.may_change(state, now):
         return
     found = finding(_ledger(desk), state.counted or state.plan, now)
-    if found is not None:
-        decided = outcome.decide(outcome.Reassess(found), state, now)
-        desk.append(cause, [Draft(f"outcome/{review_id}", version, decided)])
+    if found is None:
+        raise Unavailable("The facts have not come far enough: ask again in a moment.")
+    decided = outcome.decide(outcome.Reassess(found), state, now)
+    desk.append(cause, [Draft(f"outcome/{review_id}", version, decided)])
 
 
 # The timer

@@ -2,7 +2,8 @@
 
 Each service is looked at once a day, and again when something was reported of a week that is over; so many at once, and
 for so long, that a round stays short. That a service was looked at is written down after what was found there was told:
-whoever is killed in between finds it again, and nothing is told twice.
+whoever is killed in between finds it again, and nothing is told twice. A service that cannot be looked at is left alone
+by this process for the day, or until something changes there: the others are looked at.
 """
 
 import json
@@ -12,8 +13,10 @@ from datetime import date, datetime, time
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
+import structlog
 from sqlalchemy import Connection, and_, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import monotonic
 from app.database.tables import (
@@ -35,12 +38,16 @@ from app.operations.desk import Desk
 from app.operations.follow import PAGE
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command
-from app.operations.signal_findings import LONGEST, Counted, Seen, Told, findings, monday_named
+from app.operations.signal_findings import findings
+from app.operations.signal_seen import LONGEST, Counted, Seen, Told, monday_named
+from app.operations.trend_saying import service_named
 from app.projections.trend_watch import WHOLE, monday_of
 
 AT_ONCE = 50
 LONG_ENOUGH = 0.1
 """Seconds of a round in which services are looked at: due timers need not wait for it."""
+log = structlog.get_logger(__name__)
+
 FOLLOWED = ("heatmap", "trend_watch", "heard_sources")
 """The followers whose rows are counted."""
 
@@ -61,6 +68,7 @@ class SignalWatch:
     def __init__(self, house: House) -> None:
         self._house = house
         self._done: dict[str, tuple[int, int]] = {}
+        self._failed: dict[tuple[str, str], tuple[int, int]] = {}
 
     def look(self, organisation: str) -> list[Looked]:
         """The next services that are due, so many at once, each with the commands that tell what was found."""
@@ -76,7 +84,11 @@ class SignalWatch:
             place = _place(connection, organisation)
             if position(connection, organisation) - place > PAGE:
                 return []  # What is counted is about to change.
-            due = _due(connection, organisation, today)
+            due = [
+                service_id
+                for service_id, changed in _due(connection, organisation, today)
+                if self._failed.get((organisation, service_id), (0, 0)) < (today, changed)
+            ][:AT_ONCE]
             if not due:
                 self._done[organisation] = (today, newest)
             return list(self._looked(connection, organisation, settled, due, now, place))
@@ -109,9 +121,16 @@ class SignalWatch:
         until = monotonic() + LONG_ENOUGH
         today = now.astimezone(settled.zone).toordinal()
         for service_id in due:
-            seen = see(connection, organisation, settled, service_id, now, place)
-            commands = [_telling(organisation, found, monday_of(today)) for found in findings(seen)]
-            yield Looked(service_id, today, place, commands)
+            try:
+                seen = see(connection, organisation, settled, service_id, now, place)
+                commands = [_telling(organisation, found, monday_of(today)) for found in findings(seen)]
+            except SQLAlchemyError:
+                raise  # The database is at fault, not the service.
+            except Exception:
+                log.warning("signals.not_looked_at", organisation=organisation, service_id=service_id, exc_info=True)
+                self._failed[organisation, service_id] = (today, place)
+            else:
+                yield Looked(service_id, today, place, commands)
             if monotonic() > until:
                 return
 
@@ -130,6 +149,7 @@ def see(
     watched = {one.source: one for one in connection.execute(chosen)}
     return Seen(
         service_id,
+        service_named(settled, service_id),
         signalling.locality_of(settled, service_id, today),
         now,
         settled.zone,
@@ -138,7 +158,7 @@ def see(
         {source: one.heard_at for source, one in watched.items()},
         _silent(connection, organisation),
         {
-            incident_type: today if at == FOR_EVER else from_micros(at).astimezone(settled.zone).toordinal()
+            incident_type: from_micros(at).astimezone(settled.zone).toordinal()
             for incident_type, at in signalling.alarmed_until(connection, organisation, service_id, since).items()
         },
         _told(connection, organisation, service_id, settled),
@@ -206,11 +226,11 @@ def _place(connection: Connection, organisation: str) -> int:
     return min(places.get(name, 0) for name in FOLLOWED)
 
 
-def _due(connection: Connection, organisation: str, today: int) -> list[str]:
-    """Services that were not looked at today, or have changed since."""
+def _due(connection: Connection, organisation: str, today: int) -> list[tuple[str, int]]:
+    """Services that were not looked at today, or have changed since; each with the last event that changed it."""
     watched, looked = trend_watch.c, trend_checks.c
     chosen = (
-        select(watched.service_id)
+        select(watched.service_id, watched.changed_sequence)
         .outerjoin(
             trend_checks,
             and_(looked.organisation == watched.organisation, looked.service_id == watched.service_id),
@@ -221,9 +241,8 @@ def _due(connection: Connection, organisation: str, today: int) -> list[str]:
             or_(looked.day.is_(None), looked.day != today, looked.sequence < watched.changed_sequence),
         )
         .order_by(watched.service_id)
-        .limit(AT_ONCE)
     )
-    return list(connection.execute(chosen).scalars())
+    return [(one.service_id, one.changed_sequence) for one in connection.execute(chosen)]
 
 
 def _telling(organisation: str, found: Found, week: int) -> Command:

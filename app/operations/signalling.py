@@ -9,13 +9,13 @@ from datetime import date
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses, signals
 from app.domain import signal, source
 from app.domain.decider import NotFound
 from app.domain.escalation import Status
-from app.domain.moment import to_micros
+from app.domain.moment import DAY, to_micros
 from app.domain.service import locality_at
 from app.domain.signal import Acknowledged, Drought, Found, Signal, Trend
 from app.events.envelope import instant
@@ -28,6 +28,7 @@ from app.operations.job import PreconditionFailed
 from app.operations.reporting import Sealer
 from app.operations.settle import STALE
 from app.operations.show import Reader
+from app.operations.signal_seen import HOLDS, WEEK
 from app.projections.signals import series_text
 
 NO_SUCH_SIGNAL = "No signal of that id belongs to this organisation: GET /v1/signals lists them."
@@ -87,7 +88,7 @@ def _stands(desk: Desk, found: Found) -> bool:
         return False
     if isinstance(found, Trend):
         alarmed = alarmed_until(desk.connection, desk.organisation, found.service_id, to_micros(found.since))
-        return found.kind != "rising" or found.incident_type not in alarmed
+        return found.kind != "rising" or alarmed.get(found.incident_type, 0) < to_micros(found.since)
     return not _spoke(desk, found)
 
 
@@ -111,13 +112,15 @@ def _spoke(desk: Desk, found: Drought) -> bool:
 
 
 def alarmed_until(connection: Connection, organisation: str, service_id: str, since: int) -> dict[str, int]:
-    """Incident type → until when an escalation of it stood open last; of those open now, or after an instant.
+    """Incident type → until when an escalation of it last asked about its near misses; of those open now, or after an
+    instant. All in microseconds.
 
-    All in microseconds; `FOR_EVER` of what is open.
+    It asks while it is open, and no longer than an answer holds after the newest of them happened: what rises later
+    belongs to no escalation, and nobody would be told of it.
     """
     raised, member, near_miss = escalations.c, escalation_members.c, near_misses.c
     chosen = (
-        select(near_miss.incident_type, raised.is_open, raised.closed_at)
+        select(near_miss.incident_type, raised.is_open, raised.closed_at, func.max(near_miss.occurred_at))
         .select_from(escalations)
         .join(
             escalation_members,
@@ -135,11 +138,12 @@ def alarmed_until(connection: Connection, organisation: str, service_id: str, si
             member.valid_to == FOR_EVER,
             member.kind == "member",
         )
-        .distinct()
+        .group_by(near_miss.incident_type, raised.escalation_id, raised.is_open, raised.closed_at)
     )
     found: dict[str, int] = {}
-    for incident_type, is_open, closed_at in connection.execute(chosen):
-        until = FOR_EVER if is_open else closed_at
+    for incident_type, is_open, closed_at, newest in connection.execute(chosen):
+        asks = newest + HOLDS * WEEK * DAY
+        until = asks if is_open else min(asks, closed_at)
         found[incident_type] = max(found.get(incident_type, 0), until)
     return found
 

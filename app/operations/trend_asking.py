@@ -30,6 +30,9 @@ GROUPS = (
 )
 FILTERS = ("service_id", "locality", "incident_type", "deviation", "classification", "stage_allowed", "source")
 CHARTS = ("run", "c", "u", "p", "t", "g", "xmr", "cusum")
+WITHOUT_EXPOSURE = ("run", "c", "t", "g", "xmr", "cusum")
+"""The charts of counts that need not know what there was to do."""
+
 BETWEEN = ("t", "g")
 """The charts whose points are the days between two reports."""
 

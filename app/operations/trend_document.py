@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.events.envelope import instant
 from app.operations import trend_saying
 from app.operations.trend_asking import Asked, Periods
 from app.operations.trend_block import Block, Point, Signal
 from app.operations.trend_rising import Rising, Silence
+from app.operations.trend_saying import Told
 
 
 def answer(asked: Asked, shown: Periods, zone: str, sequence: int, series: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -40,22 +42,24 @@ def series(
     weekly: Sequence[int],
     quiet: Silence | None,
     what: str,
-    says: str,
+    zone: ZoneInfo,
+    asked: Asked,
 ) -> dict[str, Any]:
     """One series. `rest`: how many keys it sums, when it is of those beyond the most that are shown."""
-    signals = [*_signals(block), *(_signals(between) if between is not None else ())]
+    blocks = [block] if between is None else [block, between]
+    signals = [signal for one in blocks for signal in _signals(one, zone)]
     document: dict[str, Any] = {"key": dict(key), "what": what, **_block(block)}
     if rest is not None:
         document["rest"] = rest
     if between is not None:
-        document["between"] = {**_block(between), "signals": _signals(between)}
+        document["between"] = {**_block(between), "signals": _signals(between, zone)}
     if climb is not None:
         shown = _climbs(climb, weeks, weekly)
         document["cusum"] = _cusum(climb, weeks, shown)
         signals += shown
     document["signals"] = sorted(signals, key=lambda one: one["to"])
     document["drought"] = _drought(what, quiet)
-    document["says"] = says
+    document["says"] = trend_saying.series(Told(asked, what, zone, blocks, climb, weeks, weekly, quiet))
     return document
 
 
@@ -99,17 +103,17 @@ def _point(point: Point, signals: Sequence[str]) -> dict[str, Any]:
     return document
 
 
-def _signals(block: Block) -> list[dict[str, Any]]:
-    return [_signal(block, one) for one in block.signals]
+def _signals(block: Block, zone: ZoneInfo) -> list[dict[str, Any]]:
+    return [_signal(block, one, zone) for one in block.signals]
 
 
-def _signal(block: Block, signal: Signal) -> dict[str, Any]:
+def _signal(block: Block, signal: Signal, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "rule": signal.rule,
         "direction": signal.direction,
         "from": block.points[signal.points[0]].since,
         "to": block.points[signal.points[-1]].until,
-        "says": trend_saying.rule(signal, block),
+        "says": trend_saying.rule(signal, block, zone),
     }
 
 

@@ -1,29 +1,26 @@
 """A frequency that rises below every threshold (S19), and one that falls silent: watched week by week, key by key.
 
 The first weeks say what is usual, the later ones are watched: 26 weeks, or those before the period that is shown, and
-half of what is known where there is less. Half a report more than was seen is usual, for few weeks know a rate only
-about.
+half of what is known where there is less. What is usual by them, and the chart for it, is the rule of `usual.py`, which
+signals follow too. The sum that a CUSUM keeps falls slowly: a rise is over once the weeks no longer add to it, however
+far the sum still is above its limit.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor, log10
 from typing import TYPE_CHECKING
 
 from app.analysis.outcome import DroughtTest, drought
 from app.domain.moment import DAY
+from app.operations.usual import usual_of
 
 LEAST_WEEKS = 10
 SHORTEST_BASELINE, USUAL_BASELINE = 8, 26
-IN_CONTROL = 520.0
-"""Weeks until chance alone raises an alarm, on the average: ten years for each key."""
+RECENT_WEEKS = 8
+"""The newest weeks, which say whether a rise still goes on."""
 
-LEAST_A_WEEK = 0.1
 LEAST_REPORTS = 5
 """Reports without which nobody can say what silence would be unusual."""
-
-MOST_A_WEEK = 40.0
-"""Reports a week above which a doubling needs no CUSUM to be seen."""
 
 if TYPE_CHECKING:
     from app.analysis.cusum import Design
@@ -33,7 +30,8 @@ if TYPE_CHECKING:
 class Rising:
     """The CUSUM of weekly counts. `baseline`: how many weeks it was designed on; `values`: one for each later week.
 
-    `alarms`: stretches of weeks, first and last, counted from the first week of all: from where the climb began.
+    `alarms`: stretches of weeks, first and last, counted from the first week of all: from where the climb began to
+    where it was highest, or to the newest week while it goes on.
     """
 
     design: "Design"
@@ -44,7 +42,7 @@ class Rising:
 
     @property
     def is_rising(self) -> bool:
-        """Whether the last complete week is above what chance explains."""
+        """Whether the newest complete weeks are above what chance explains."""
         return bool(self.alarms) and self.alarms[-1][1] == self.baseline + len(self.values) - 1
 
 
@@ -57,36 +55,41 @@ def rising(counts: Sequence[int], before: int) -> Rising | None:
     baseline = min(before, len(counts) - 1)
     if baseline < USUAL_BASELINE:
         baseline = min(USUAL_BASELINE, max(SHORTEST_BASELINE, len(counts) // 2))
-    usual = sum(counts[:baseline]) / baseline
-    if usual > MOST_A_WEEK:
+    usual = usual_of(counts[:baseline])
+    if usual is None:
         return None
     from app.analysis import cusum  # Here, for numpy is slow to come and most processes ask nothing of it.
 
-    design = cusum.design(_upwards((sum(counts[:baseline]) + 0.5) / baseline), IN_CONTROL)
+    design = usual.chart()
     watched = counts[baseline:]
     values = cusum.statistic(watched, design.k)
-    return Rising(design, baseline, usual, values, _stretches(values, cusum.alarms(watched, design), baseline))
+    alarms = [
+        (baseline + first, baseline + _end(watched, values, first, last, design))
+        for first, last in _climbs(values, cusum.alarms(watched, design))
+    ]
+    return Rising(design, baseline, sum(counts[:baseline]) / baseline, values, tuple(alarms))
 
 
-def _upwards(mean: float) -> float:
-    """The mean with two digits, rounded up: a design takes a while to compute, and serves many."""
-    mean = max(mean, LEAST_A_WEEK)
-    unit = 10.0 ** (floor(log10(mean)) - 1)
-    return round(ceil(mean / unit - 1e-9) * unit, 6)
-
-
-def _stretches(values: Sequence[float], alarms: Sequence[int], baseline: int) -> tuple[tuple[int, int], ...]:
-    """One stretch for each climb that passed the limit, from its first week on."""
+def _climbs(values: Sequence[float], alarms: Sequence[int]) -> list[tuple[int, int]]:
+    """One stretch for each climb that passed the limit: from its first week to the last in alarm."""
     found: list[tuple[int, int]] = []
     for n in alarms:
         began = n
         while began and values[began - 1] > 0:
             began -= 1
-        if found and found[-1][0] == baseline + began:
-            found[-1] = (baseline + began, baseline + n)
+        if found and found[-1][0] == began:
+            found[-1] = (began, n)
         else:
-            found.append((baseline + began, baseline + n))
-    return tuple(found)
+            found.append((began, n))
+    return found
+
+
+def _end(watched: Sequence[int], values: Sequence[float], first: int, last: int, design: "Design") -> int:
+    """The newest week, while the newest weeks of the climb add to the sum; else the one in which it was highest."""
+    newest = watched[max(first, len(watched) - RECENT_WEEKS) :]
+    if last == len(watched) - 1 and sum(newest) > design.k * len(newest):
+        return last
+    return max(range(first, last + 1), key=lambda n: values[n])
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,15 @@
-"""What a trend says, in sentences that a manager understands: how much it was, how much it is, what chance explains."""
+"""What a trend says, in sentences that a manager understands: how much it was, how much it is, what chance explains.
+
+The sentence of a series follows from the signals that are shown with it: without one it is steady or too few to tell,
+with one it never is. It says what is so now: a silence first, a change as long as it goes on, and else until when.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from zoneinfo import ZoneInfo
 
+from app.domain.moment import parse_instant
 from app.operations.configuration import Configuration
 from app.operations.trend_asking import Asked
 from app.operations.trend_block import LEAST, Block, Signal
@@ -54,16 +61,23 @@ def subject(settled: Configuration, said: Mapping[str, str | None]) -> str:
 def label(settled: Configuration, name: str, value: str) -> str:
     """A value as people read it: a service's name, a code's label."""
     if name == "service_id":
-        particulars = settled.service_of(value)[1].particulars
-        return particulars.name if particulars is not None else value
+        return service_named(settled, value)
     terms = settled.taxonomy.lists.get(_LISTS.get(name, ""), ())
     return next((term.label.lower() for term in terms if term.code == value), value)
 
 
-def rule(signal: Signal, block: Block) -> str:
+def service_named(settled: Configuration, service_id: str) -> str:
+    """A service by the register's name; with its id, which the service is asked for by, where that is another."""
+    particulars = settled.service_of(service_id)[1].particulars
+    if particulars is None or particulars.name == service_id:
+        return service_id
+    return f"{particulars.name} ({service_id})"
+
+
+def rule(signal: Signal, block: Block, zone: ZoneInfo) -> str:
     """One signal: where, and what was met."""
     first, last = block.points[signal.points[0]], block.points[signal.points[-1]]
-    where = f"{first.since} to {last.until}"
+    where = f"{_day(first.since, zone)} to {_day(last.until, zone)}"
     way = {"up": "More than usual", "down": "Fewer than usual", None: "A change"}[signal.direction]
     if block.method == "p":
         way = {"up": "A higher share", "down": "A lower share", None: "A change"}[signal.direction]
@@ -78,30 +92,107 @@ def climb(usual: float, now: float, weeks: int) -> str:
     )
 
 
-def series(asked: Asked, what: str, block: Block, rising: Rising | None, weekly: Sequence[int], current: int) -> str:
-    """The sentence of a series. `block`: what judges it; `weekly`: its complete weeks; `current`: how many last points
-    are recent.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is shown of a series. `blocks`: the one that is drawn, and the days between beside it; `weekly`: its
+    complete weeks, which begin on the days of `weeks`.
     """
-    if asked.measure == "count" and rising is not None and rising.is_rising:
-        return _rose(asked, what, rising, weekly)
+
+    asked: Asked
+    what: str
+    zone: ZoneInfo
+    blocks: Sequence[Block]
+    climb: Rising | None
+    weeks: Sequence[date]
+    weekly: Sequence[int]
+    quiet: Silence | None
+
+    @property
+    def is_silent(self) -> bool:
+        return self.quiet is not None and self.quiet.test is not None and self.quiet.test.is_drought
+
+    @property
+    def signals(self) -> list[tuple[Block, Signal]]:
+        return [(block, signal) for block in self.blocks for signal in block.signals]
+
+
+def series(told: Told) -> str:
+    """The sentence of a series."""
+    if told.is_silent and told.quiet is not None:
+        earlier = _ended(told)
+        return silent(told.what, told.quiet) + (f" {earlier}" if earlier else "")
+    return _going_on(told) or _ended(told) or _changed_somehow(told) or _unchanged(told)
+
+
+def _going_on(told: Told) -> str | None:
+    """What rises or falls up to the newest point."""
+    if told.climb is not None and told.climb.is_rising:
+        return _rose(told.asked, told.what, told.climb, told.weekly)
+    newest = [
+        (block, signal)
+        for block, signal in told.signals
+        if signal.direction is not None and signal.points[-1] == block.judged[-1]
+    ]
+    if not newest:
+        return None
+    return _changed(told.asked, told.what, *max(newest, key=lambda one: len(one[1].points)))
+
+
+def _ended(told: Told) -> str | None:
+    """The latest change that goes on no more. Of one that is silent now no fall is told: the silence is."""
+    ends: list[tuple[str, str]] = []
+    if told.climb is not None and told.climb.alarms:
+        first, last = told.climb.alarms[-1]
+        ends.append((told.weeks[last + 1].isoformat(), _climbed(told, told.climb, first, last)))
+    for block, signal in told.signals:
+        if signal.direction == "up" or (signal.direction == "down" and not told.is_silent):
+            until = _day(block.points[signal.points[-1]].until, told.zone)
+            ends.append((until, _was(told, block, signal, until)))
+    return max(ends)[1] if ends else None
+
+
+def _climbed(told: Told, climb: Rising, first: int, last: int) -> str:
+    in_bucket, per = _WEEKS_IN[told.asked.bucket], _BUCKET[told.asked.bucket]
+    then = sum(told.weekly[first : last + 1]) / (last + 1 - first)
+    after = () if told.is_silent else told.weekly[last + 1 :]
+    since = f"; since then {about(sum(after) / len(after) * in_bucket)} {per}" if after else ""
+    return (
+        f"{told.what} were above what chance explains from {told.weeks[first].isoformat()} until "
+        f"{told.weeks[last + 1].isoformat()}: {about(then * in_bucket)} {per} where {about(climb.usual * in_bucket)} "
+        f"{per} was usual{since}."
+    )
+
+
+def _was(told: Told, block: Block, signal: Signal, until: str) -> str:
+    after = [] if told.is_silent else [n for n in block.judged if n > signal.points[-1]]
+    since = f"; since then {_level(told.asked, block, _mean(block, after))}" if after else ""
+    side = "above" if signal.direction == "up" else "below"
+    then = _level(told.asked, block, _mean(block, signal.points))
+    return f"{told.what} were {side} what chance explains until {until}: {then}{since}."
+
+
+def _changed_somehow(told: Told) -> str | None:
+    """What is more than chance, and neither up nor down."""
+    rules = dict.fromkeys(_RULES.get(signal.rule, signal.rule) for _, signal in told.signals)
+    return f"{told.what} vary by more than chance explains: {', '.join(rules)}." if rules else None
+
+
+def _unchanged(told: Told) -> str:
+    asked, what, block = told.asked, told.what, told.blocks[-1]
     places = block.judged
+    if block.method == "u" and not places:
+        return f"{what}: no rate, for what there was to do is not stated often enough (PUT /v1/denominators)."
     if len(places) < LEAST:
-        if asked.measure == "rate" and not places:
-            return f"{what}: no rate, for what there was to do is not stated often enough (PUT /v1/denominators)."
         total = sum(block.points[n].count for n in places)
         if block.method in ("t", "g"):
             total += bool(places)  # The first ends no time.
             return f"{what}: {total} in the period, too few to tell a change from chance."
         what = f"{what} that only chance stopped" if block.method == "p" else what
         return f"{what}: {total} in {_spans(block, len(places))}, too few to tell a change from chance."
-    recent = [one for one in block.signals if one.points[-1] in places[-current:] and one.direction is not None]
-    if recent:
-        return _changed(asked, what, block, max(recent, key=lambda one: len(one.points)))
-    mean = _mean(block, places)
-    said = f"{what} are steady at {_level(asked, block, mean)}"
-    if not block.signals:
-        return f"{said}; what varies is what chance explains."
-    return f"{said} now; something other than chance was at work earlier, see the signals."
+    level = _level(asked, block, _mean(block, places))
+    if block.method == "cusum" and told.climb is None:
+        return f"{what}: {level}, judged by no CUSUM: it takes ten weeks, and at most forty a week that are usual."
+    return f"{what} are steady at {level}; what varies is what chance explains."
 
 
 def silent(what: str, quiet: Silence) -> str:
@@ -129,30 +220,38 @@ def _rose(asked: Asked, what: str, rising: Rising, weekly: Sequence[int]) -> str
     first, last = rising.alarms[-1]
     in_bucket, per = _WEEKS_IN[asked.bucket], _BUCKET[asked.bucket]
     now = sum(weekly[first : last + 1]) / (last + 1 - first)
+    rose = "rose in number" if asked.measure == "rate" else "rose"
     return (
-        f"{what} rose from {about(rising.usual * in_bucket)} {per} to {about(now * in_bucket)} {per}; "
+        f"{what} {rose} from {about(rising.usual * in_bucket)} {per} to {about(now * in_bucket)} {per}; "
         f"the last {last + 1 - first} weeks are above what chance explains."
     )
 
 
 def _changed(asked: Asked, what: str, block: Block, signal: Signal) -> str:
-    before = [n for n in block.judged if n < signal.points[0]]
-    verb = "rose" if signal.direction == "up" else "fell"
-    side = "above" if signal.direction == "up" else "below"
-    then = _level(asked, block, _mean(block, before)) if before else _level(asked, block, block.centre or 0.0)
-    now = _level(asked, block, _mean(block, signal.points))
-    spans = _spans(block, len(signal.points))
-    if signal.points[-1] == block.judged[-1]:
-        which = f"the last {spans.removeprefix('1 ')}"
-    else:
-        which = f"{spans} up to {block.points[signal.points[-1]].until[:10]}"
+    is_up = signal.direction == "up"
+    then, now = _from_to(block, signal)
+    which = f"the last {_spans(block, len(signal.points)).removeprefix('1 ')}"
+    side = "above" if is_up else "below"
     if block.method in ("t", "g"):
-        side = "shorter than" if signal.direction == "up" else "longer than"
-    tail = f"{which} {'is' if len(signal.points) == 1 else 'are'} {side} what chance explains."
-    said = f"{what} {verb} from {then} to {now}; {tail}"
-    if signal.direction == "down" and asked.measure != "chance_share":
+        side = "shorter than" if is_up else "longer than"
+    levels = f"from {_level(asked, block, then)} to {_level(asked, block, now)}"
+    verb = "is" if len(signal.points) == 1 else "are"
+    said = f"{what} {'rose' if is_up else 'fell'} {levels}; {which} {verb} {side} what chance explains."
+    if not is_up and asked.measure != "chance_share":
         said += " Fewer reports is not safety: look whether people still report."
     return said
+
+
+def _from_to(block: Block, signal: Signal) -> tuple[float, float]:
+    """What it was before, and what it is: the mean of the points before, unless that lies on the wrong side of now."""
+    now = _mean(block, signal.points)
+    before = [n for n in block.judged if n < signal.points[0]]
+    is_higher = (signal.direction == "up") == (block.method not in ("t", "g"))
+    then = _mean(block, before) if before else block.centre or 0.0
+    if signal.rule == "trend" or (now > then) != is_higher:
+        ends = block.points[signal.points[0]].value or 0.0, block.points[signal.points[-1]].value or 0.0
+        return ends if signal.rule == "trend" else (block.centre or 0.0, now)
+    return then, now
 
 
 def _level(asked: Asked, block: Block, value: float) -> str:
@@ -160,6 +259,8 @@ def _level(asked: Asked, block: Block, value: float) -> str:
         return f"one in {about(value)} days".replace("one in none days", "several a day")
     if block.method == "p":
         return f"{value:.0%} recovered by chance"
+    if value == 0:
+        return "none"
     if block.unit.startswith("per "):
         return f"{about(value)} {block.unit}"
     return f"{about(value)} {_BUCKET[asked.bucket]}"
@@ -181,6 +282,11 @@ def _spans(block: Block, count: int) -> str:
         days = (date.fromisoformat(point.until) - date.fromisoformat(point.since)).days
         one = {1: "day", 7: "week"}.get(days, "month")
     return f"{count} {one}" if count == 1 else f"{count} {one.replace('time', 'times') if ' ' in one else one + 's'}"
+
+
+def _day(point: str, zone: ZoneInfo) -> str:
+    """The local date of where a point begins or ends: a date already, or an instant."""
+    return point if len(point) == len("2026-03-01") else parse_instant(point).astimezone(zone).date().isoformat()
 
 
 def _days(days: int) -> str:

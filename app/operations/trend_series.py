@@ -150,18 +150,16 @@ def charted(asked: Asked, tally: Tally, shown: Periods, doing: Doing, begins: in
         block = judged(asked.chart or "p", "share", [_share(tally, shown, n) for n in places])
         return _share_watched(block, RECENT[asked.bucket])
     todo = doing.of(tally.key)
-    if asked.measure == "rate":
+    if asked.measure == "rate" or asked.chart == "u":
         return _rate(asked.chart or "u", tally, shown, places, todo)
     points = [_count(tally, shown, n) for n in places]
-    if todo is not None and (asked.chart == "u" or (asked.chart is None and asked.bucket in ("day", "week"))):
+    if todo is not None and asked.chart is None and asked.bucket in ("day", "week"):
         kind, amount = todo
         if all(amount(n) is not None and tally.stated[kind][n] == tally.counts[n] for n in _complete(shown, places)):
             return _rate("u", tally, shown, places, todo)
     if asked.chart is None and _is_sparse(tally, shown, places):
         return Block("run", "count", points, parameters={"name": METHODS["run"], "judged_by": "between"})
-    usual = "xmr" if asked.bucket == "month" else "c"
-    chart = usual if asked.chart is None or asked.chart in ("u", *BETWEEN) else asked.chart
-    return judged(chart, "count", points)
+    return judged(asked.chart or ("xmr" if asked.bucket == "month" else "c"), "count", points)
 
 
 def between(asked: Asked, moments: Sequence[int], until: int) -> Block:

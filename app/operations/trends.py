@@ -14,20 +14,23 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from app.database.tables import followers
+from app.domain.decider import Fault, Invalid
 from app.domain.moment import to_micros
 from app.domain.zones import zone as zone_of
 from app.operations import trend_document, trend_facts, trend_saying, trend_series
 from app.operations.configuration import Configuration
 from app.operations.show import Reader
-from app.operations.trend_asking import MOST_SERIES, Asked, Periods, periods, weeks
+from app.operations.trend_asking import MOST_SERIES, WITHOUT_EXPOSURE, Asked, Periods, periods, weeks
 from app.operations.trend_facts import NO_KEY, Key
 from app.operations.trend_rising import Silence, rising, silence
 from app.operations.trend_series import Doing, Tally
 
 __all__ = ["Asked", "trends"]
 
-_RECENT: Mapping[str, int] = {"day": 7, "week": 4, "month": 2, "event": 3}
-"""How many of the last complete points a sentence speaks of as now."""
+_NO_EXPOSURE = (
+    "A u-chart counts per what there was to do, which is not stated often enough here (PUT /v1/denominators). "
+    f"Without it counts can be charted as: {', '.join(WITHOUT_EXPOSURE)}."
+)
 
 REST = "\0rest"
 """The series of all keys beyond the most that are shown."""
@@ -52,13 +55,19 @@ def trends(reader: Reader, settled: Configuration, asked: Asked, now: datetime) 
     """The answer of GET /v1/trends as of `reader.as_of` (None: now); the same question is always answered the same.
 
     Whoever asks has had the follower `heatmap` catch up before. Raises `Invalid` for a period that ends before it
-    begins, and for too many buckets.
+    begins, for too many buckets, and for a u-chart where nowhere is known what there was to do.
     """
     survey = _surveyed(reader, settled, asked, now)
     born = _births(survey)
     moments = _moments(survey, born)
     series = [_series(survey, one, born[one.key], moments.get(one.key, [])) for one in survey.tallies]
+    if asked.chart == "u" and asked.measure == "count" and series and not any(map(_has_values, series)):
+        raise Invalid(Fault("/query/chart", "does-not-fit", _NO_EXPOSURE))
     return trend_document.answer(survey.asked, survey.shown, survey.zone.key, _sequence(reader), series)
+
+
+def _has_values(series: Mapping[str, Any]) -> bool:
+    return any(point["value"] is not None for point in series["points"])
 
 
 def _surveyed(reader: Reader, settled: Configuration, asked: Asked, now: datetime) -> Survey:
@@ -150,7 +159,8 @@ def _series(survey: Survey, tally: Tally, born: int, moments: Sequence[int]) -> 
         weekly=weekly,
         quiet=_silence(survey, tally, born),
         what=what,
-        says=trend_saying.series(asked, what, gaps or block, climb, weekly, _RECENT[asked.bucket]),
+        zone=survey.zone,
+        asked=asked,
     )
 
 

@@ -10,6 +10,7 @@ from tests.journeys.inside import Inside
 from tests.journeys.ward import LINK, Ward
 
 MORNING = "2026-02-2{}T07:45:00Z"
+RULE: dict[str, Any] = {"id": "three", "group_by": ["service_id", "incident_type"], "threshold": 3, "window": "P14D"}
 
 
 def cells(shown: dict[str, Any]) -> dict[tuple[str | None, str | None], int]:
@@ -222,7 +223,47 @@ def test_leaders_and_auditors_see_the_map_without_its_small_numbers_and_no_recor
     inside.holding("reviews:act").get("/v1/heatmaps/workflow", expect=403)
 
 
+def test_who_may_read_no_record_cannot_take_one_map_from_another(inside: Inside) -> None:
+    """Of two maps that are one event or one day apart, the difference would be a single record."""
+    inside.ward.put("/v1/policy", {"rules": [RULE], "time_zone": "Europe/London"})
+    for day in range(1, 7):
+        inside.ward.submit(occurred_at=f"2026-02-0{day}T09:00:00Z")
+    axes = {"rows": "service_id", "columns": "incident_type"}
+    leader, both = inside.holding("governance:act"), inside.holding("governance:act", "near-misses:read")
+
+    for path in ("/v1/heatmaps/workflow", "/v1/heatmaps/workflow.svg"):
+        refused = leader.get(path, expect=403, **axes, as_of=5)
+        days = leader.get(path, expect=422, **axes, **{"from": "2026-02-02", "to": "2026-02-06T12:00:00Z"})
+        assert "near-misses:read" in refused["detail"]
+        assert {(one["pointer"], one["code"]) for one in days["errors"]} == {
+            ("/query/from", "not-a-month"),
+            ("/query/to", "not-a-month"),
+        }
+    months = {"from": "2026-02-01", "to": "2026-03-01T00:00:00Z"}
+    summer = {"from": "2025-06-30T23:00:00Z", "to": "2026-07-01"}
+    for asked in ({}, months, summer):
+        assert cells(leader.get("/v1/heatmaps/workflow", **axes, **asked)) == {("willow-house", "medication"): 6}
+    leader.get("/v1/heatmaps/workflow", expect=422, **axes, **{"from": "2025-07-01T00:00:00Z"})
+    assert both.get("/v1/heatmaps/workflow", **axes, **{"from": "2026-02-06"}, as_of=0)["total"] == 0
+
+
 # What is not known
+
+
+@pytest.mark.parametrize("path", ["", "/cells"])
+def test_a_service_or_locality_that_nobody_knows_is_no_quiet_one(ward: Ward, path: str) -> None:
+    ward.submit()
+    ward.put("/v1/services/quiet-house", {"name": "Quiet House", "service_type": "care_home", "aliases": ["qh"]})
+
+    refused = ward.get(f"/v1/heatmaps/workflow{path}", expect=422, service_id="wilow-house", locality="norht")
+
+    assert {error["pointer"]: error["code"] for error in refused["errors"]} == {
+        "/query/service_id": "unknown-code",
+        "/query/locality": "unknown-code",
+    }
+    assert "willow-house" in str(refused)
+    for known in ("willow-house", "quiet-house", "qh"):
+        ward.get(f"/v1/heatmaps/workflow{path}", service_id=known)
 
 
 @pytest.mark.parametrize("path", ["", "/cells"])

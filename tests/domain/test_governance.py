@@ -131,6 +131,13 @@ def test_an_intervention_needs_an_action_that_is_owned_and_dated(
     assert missing(opened, action, decided, intervening, minuted) == gates
 
 
+def test_an_action_that_was_cancelled_is_no_intervention() -> None:
+    reviewed, other = (opened, recommended, decided, intervening, minuted), replace(recommended, action_id="act-3")
+
+    assert missing(*reviewed, cancelled=frozenset({"act-2"})) == {"intervention_without_action": ()}
+    assert missing(*reviewed, other, cancelled=frozenset({"act-2"})) == {}
+
+
 def test_what_decisions_cite_is_told_with_the_closing_each_once() -> None:
     review = after(*READY, governance.Decided(OTHER, ("nm-1", "snapshot")))
 

@@ -1,9 +1,9 @@
-"""How often leadership reviews: told as of when it was due, leadership first, then the backstop, until one closes."""
+"""How often leadership reviews: leadership is told first, then the backstop, until one closes; in one event if late."""
 
 from datetime import UTC, datetime, timedelta
 
 from app.domain import governance_cadence
-from app.domain.governance_cadence import Cadence, Missed
+from app.domain.governance_cadence import Begun, Cadence, Missed
 from app.domain.moment import Span
 
 JANUARY = datetime(2026, 1, 31, 10, tzinfo=UTC)
@@ -15,7 +15,14 @@ STANDING = Cadence(JANUARY, DUE)
 
 
 def told(cadence: Cadence, now: datetime, **reach: tuple[str, ...]) -> list[Missed]:
-    return governance_cadence.ask(cadence, {**REACH, **reach}, ("gov-1",), now)
+    events = governance_cadence.ask(cadence, (MONTHLY, "UTC"), {**REACH, **reach}, ("gov-1",), now)
+    return [one for one in events if isinstance(one, Missed)]
+
+
+def unheard(now: datetime, *open_reviews: str) -> list[Begun | Missed]:
+    """What is told of an organisation of which nothing was ever told."""
+    cadence = Cadence(JANUARY, DUE, is_unasked=True)
+    return governance_cadence.ask(cadence, (MONTHLY, "UTC"), REACH, open_reviews, now)
 
 
 def test_a_month_ends_with_the_month_that_is_shorter() -> None:
@@ -42,18 +49,6 @@ def test_leadership_is_told_when_it_is_due_by_role_and_by_name() -> None:
 
 
 def test_then_the_backstop_is_told_and_again_every_week_as_of_when_that_was_due() -> None:
-    missed = told(STANDING, DUE + 3 * WEEK + timedelta(days=2))
-
-    assert [(one.times, one.notify[0], one.level) for one in missed] == [
-        (1, "leadership", 0),
-        (2, "admin", None),
-        (3, "admin", None),
-        (4, "admin", None),
-    ]
-    assert [one.scheduled_at for one in missed] == [DUE, DUE + WEEK, DUE + 2 * WEEK, DUE + 3 * WEEK]
-
-
-def test_asking_late_tells_what_asking_in_time_had_told() -> None:
     in_time, cadence = list[Missed](), STANDING
     for day in range(30):
         events = told(cadence, DUE + timedelta(days=day))
@@ -61,7 +56,44 @@ def test_asking_late_tells_what_asking_in_time_had_told() -> None:
             cadence = Cadence(cadence.since, events[-1].respond_by, events[-1])
         in_time += events
 
-    assert told(STANDING, DUE + timedelta(days=29)) == in_time
+    assert [(one.times, one.notify[0], one.level) for one in in_time] == [
+        (1, "leadership", 0),
+        (2, "admin", None),
+        (3, "admin", None),
+        (4, "admin", None),
+        (5, "admin", None),
+    ]
+    assert [one.scheduled_at for one in in_time] == [DUE + n * WEEK for n in range(5)]
+
+
+def test_whoever_asks_late_tells_all_that_was_missed_in_one_event() -> None:
+    for late in (3 * WEEK + timedelta(days=2), 550 * WEEK):
+        now = DUE + late
+        (missed,) = told(STANDING, now)
+
+        assert (missed.times, missed.scheduled_at, missed.since) == (late // WEEK + 1, DUE, JANUARY)
+        assert (missed.notify, missed.level) == (("leadership", "admin", "staff/nominated"), None)
+        assert now < missed.respond_by <= now + WEEK
+
+
+def test_late_again_only_the_backstop_is_told() -> None:
+    (first,) = told(STANDING, DUE)
+
+    (missed,) = told(Cadence(JANUARY, first.respond_by, first), DUE + 3 * WEEK)
+
+    assert (missed.times, missed.notify, missed.scheduled_at) == (4, ("admin",), DUE + WEEK)
+
+
+def test_whoever_was_there_before_reviews_were_asked_for_begins_when_first_asked() -> None:
+    now = DUE + timedelta(days=731)
+
+    assert unheard(now) == [Begun(now, governance_cadence.due_from(now, MONTHLY))]
+
+
+def test_whoever_is_less_than_a_rhythm_late_or_has_a_review_open_has_missed_it() -> None:
+    in_time = [*unheard(DUE + timedelta(days=27)), *unheard(DUE + timedelta(days=731), "gov-1")]
+
+    assert [type(one) for one in in_time] == [Missed, Missed]
 
 
 def test_a_role_that_reaches_nobody_is_told_and_said_to() -> None:

@@ -131,6 +131,18 @@ def test_what_was_put_off_is_planned_again_as_it_was() -> None:
     assert after(SCHEDULED, PutOff(("act_2",), DUE), SCHEDULED).due_at == DUE
 
 
+def test_what_was_put_off_when_it_was_looked_at_once_more_is_not_told_a_second_time() -> None:
+    """The other action was cancelled: nothing of the plan has changed, and the second look is what is due."""
+    nothing_shown = found(replace(FOUND, verdict="not_shown"))
+
+    state = after(SCHEDULED, nothing_shown, PutOff(("act_2",), AGAIN), SCHEDULED)
+
+    assert (state.due_at, state.status, state.assessments) == (AGAIN, "assessed", (nothing_shown,))
+    (second,) = decide(Check(FOUND), state, AGAIN + timedelta(days=5))
+    assert isinstance(second, Assessed)
+    assert (second.follow_up_to, second.scheduled_at, second.next_look) == (AGAIN, AGAIN, None)
+
+
 @pytest.mark.parametrize(
     ("finding", "now", "is_told"),
     [

@@ -39,7 +39,7 @@ def test_a_manager_sees_a_rise_that_reached_no_threshold_in_a_sentence(ward: War
     assert ward.escalations() == []
     assert {signal["rule"] for signal in shown["signals"]} == {"cusum"}
     assert shown["signals"][0]["key"] == {"service_id": "willow-house"}
-    assert "Willow House rose from about" in shown["series"][0]["says"]
+    assert "Willow House (willow-house) rose from about" in shown["series"][0]["says"]
 
 
 def test_as_of_an_instant_the_answer_is_the_one_of_then_with_the_period_of_then(inside: Inside) -> None:
@@ -106,6 +106,7 @@ def test_a_picture_holds_six_series_at_most_those_with_signals_first(inside: Ins
         ({"bucket": "fortnight"}, "/query/bucket", "unknown-code"),
         ({"chart": "pie"}, "/query/chart", "unknown-code"),
         ({"measure": "rate", "chart": "c"}, "/query/chart", "does-not-fit"),
+        ({"chart": "u"}, "/query/chart", "does-not-fit"),
         ({"measure": "rate", "bucket": "event"}, "/query/bucket", "does-not-fit"),
         ({"incident_type": "medicaton"}, "/query/incident_type", "unknown-code"),
         ({"incident_type": "visit", "deviation": "omitted"}, "/query/deviation", "unknown-code"),

@@ -14,6 +14,7 @@ TRAVEL = {
     "travel_time": {"planned_minutes": 15, "actual_minutes": 37},
 }
 VISIT: dict[str, Any] = {"incident_type": "visit", "deviation": "late"}
+RULE: dict[str, Any] = {"id": "three", "group_by": ["service_id", "incident_type"], "threshold": 3, "window": "P14D"}
 
 
 @pytest.fixture
@@ -92,12 +93,53 @@ def test_deviations_as_of_before_the_link_are_as_they_were_known_then(inside: In
     ]
 
 
+def test_deviations_are_counted_of_what_a_heatmap_counts(inside: Inside) -> None:
+    linked_visit(inside.ward)
+    harm = linked_visit(inside.ward, classification="harm_incident")
+    then = inside.ward.near_miss(harm["id"])["sequence"] + 1
+    axes = {"rows": "service_id", "columns": "incident_type"}
+
+    def numbers(**asked: Any) -> int:
+        found = inside.ward.get("/v1/workflow/plan-deviations", **asked)
+        mapped = inside.ward.get("/v1/heatmaps/workflow", **axes, **asked)
+        assert found["as_of_sequence"] == mapped["as_of_sequence"]
+        assert sum(one["near_misses"] for one in found["items"]) == mapped["total"]
+        return mapped["total"]
+
+    assert (numbers(), numbers(classification="harm_incident")) == (1, 1)
+    inside.ward.put("/v1/policy", {"rules": [{**RULE, "count_classifications": ["near_miss", "harm_incident"]}]})
+    assert (numbers(), numbers(as_of=then)) == (2, 1)
+
+
+def test_deviations_of_then_are_cut_by_the_zone_of_then(inside: Inside) -> None:
+    near_miss = inside.ward.submit(**VISIT, occurred_at="2026-03-01T23:30:00Z")
+    day = {"from": "2026-03-01", "to": "2026-03-02"}
+
+    inside.ward.put("/v1/policy", {"rules": [RULE], "time_zone": "Asia/Tokyo"})
+
+    now = inside.ward.get("/v1/workflow/plan-deviations", **day)
+    then = inside.ward.get("/v1/workflow/plan-deviations", **day, as_of=near_miss["sequence"])
+    assert (now["items"], [one["near_misses"] for one in then["items"]]) == ([], [1])
+
+
+def test_a_service_goes_by_any_of_its_names(inside: Inside) -> None:
+    inside.ward.put("/v1/services/willow-house", {"name": "Willow", "service_type": "care_home", "aliases": ["WH-1"]})
+    inside.ward.submit(**VISIT)
+
+    shown = inside.ward.get("/v1/workflow/plan-deviations", service_id="WH-1", group_by="service_id")
+
+    assert [(one["key"], one["near_misses"]) for one in shown["items"]] == [("willow-house", 1)]
+
+
 @pytest.mark.parametrize(
     ("parameters", "pointer"),
     [
         ({"group_by": "weather"}, "/query/group_by"),
         ({"from": "2026-03-02", "to": "2026-03-01"}, "/query/to"),
         ({"from": "yesterday"}, "/query/from"),
+        ({"service_id": "wilow"}, "/query/service_id"),
+        ({"incident_type": "visitt"}, "/query/incident_type"),
+        ({"classification": "harm"}, "/query/classification"),
     ],
 )
 def test_what_cannot_be_asked_is_named(inside: Inside, parameters: dict[str, str], pointer: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Engine, delete, event
 
 from app.database.tables import actions, governance_carried, governance_review_places, governance_reviews, timers
 from app.domain.decider import GateNotMet
@@ -17,11 +17,12 @@ from app.domain.moment import from_micros
 from app.domain.sealed import Reference
 from app.domain.service import RoleHolder
 from app.events.codec import decode
-from app.operations import acting, climbing, merging, reviewing, signalling
+from app.operations import acting, climbing, governance_bounds, merging, reviewing, signalling
+from app.operations.governing import matters_of
 from app.operations.rebuild import rebuild
 from app.operations.tick import tick
 from tests.house import ROOT
-from tests.office import Office, assert_intact, opened
+from tests.office import Office, answers_of, assert_intact, opened
 from tests.operations import governing
 from tests.operations.governing import period_of, reopened, shown, snapshot
 from tests.operations.hearing import assert_thin, bodies, register
@@ -82,7 +83,8 @@ def test_an_organisation_that_closes_no_governance_review_in_a_month_hears_of_it
 
     asked(office, days=1)
     asked(office, days=7)
-    asked(office, days=14)
+    asked(office, days=7)
+    asked(office, days=7)
 
     told = missed(office)
     assert [(day(one.scheduled_at), one.times, one.notify, one.level) for one in told] == [
@@ -112,15 +114,68 @@ def test_a_review_that_is_open_when_the_cadence_is_missed_is_overdue_until_it_is
     asked(office, days=40)
     asked(office, days=7)
 
-    assert [one.governance_review_ids for one in missed(office)] == [(review_id,)] * 3
+    assert [(one.times, one.governance_review_ids) for one in missed(office)] == [(2, (review_id,)), (3, (review_id,))]
     assert office.types().count("governance_review.overdue") == 1
     assert shown(office, review_id)["status"] == "overdue"
     assert governing.closed(office, review_id)["status"] == "closed"
     assert day(due(office)) == "2026-05-18"  # A month after it was closed.
     asked(office, days=29)
-    assert len(missed(office)) == 3
+    assert len(missed(office)) == 2
     asked(office, days=5)
-    assert [(one.times, one.notify[0]) for one in missed(office)[3:]] == [(1, "leadership")]
+    assert [(one.times, one.notify[0]) for one in missed(office)[2:]] == [(1, "leadership")]
+
+
+def test_a_service_that_was_down_for_years_tells_once_what_was_missed(office: Office) -> None:
+    asked(office, days=31)
+
+    asked(office, days=3650)
+    asked(office)
+
+    told = missed(office)
+    assert [(one.times, day(one.scheduled_at), one.notify[0]) for one in told] == [
+        (1, "2026-04-02", "leadership"),
+        (522, "2026-04-09", "admin"),
+    ]
+    assert office.clock() < due(office) == told[-1].respond_by
+
+
+def test_an_organisation_of_two_years_that_nobody_asked_for_a_review_has_a_month_for_its_first(office: Office) -> None:
+    office.clock.go_on(days=731)
+    for _ in range(2):
+        asked(office)
+
+    assert (missed(office), office.types().count("governance_cadence.begun")) == ([], 1)
+    assert day(due(office)) == "2028-04-02"
+    asked(office, days=31)
+    assert [(one.times, day(one.since or NOW), day(one.scheduled_at)) for one in missed(office)] == [
+        (1, "2028-03-02", "2028-04-02")
+    ]
+    office.do(office.adoption({}, governance_cadence="P3M"))
+    before = office.rows(timers)
+    rebuild(office.house, office.organisation, "timers")
+    assert office.rows(timers) == before
+    assert audited(office)["findings"] == 0
+
+
+def test_whoever_leads_many_services_is_found_in_one_query(office: Office) -> None:
+    holder = RoleHolder("leadership", Reference("", "key", "its-token"), office.clock().date())
+    for n in range(30):
+        office.do(office.registration(f"house-{n}", role_holders=(holder,)))
+    office.clock.go_on(days=31)
+    asked_of: list[str] = []
+
+    def heard(*told: Any) -> None:
+        asked_of.append(told[2])
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        asked(office)
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+
+    (told,) = missed(office)
+    assert told.notify == ("leadership", "staff/its-token")
+    assert sum("FROM api_keys" in one and "role" in one for one in asked_of) <= 2
 
 
 @pytest.mark.parametrize(
@@ -278,6 +333,143 @@ def test_what_is_imported_as_history_is_in_no_governance_review(office: Office) 
     seen = snapshot(office, period_of(office, **{"from": "2025-12-01"}))
 
     assert (seen["escalations"], seen["services_affected"][0]["count"]) == ([], 3)
+
+
+# What a review that was closed early has missed
+
+
+def test_what_is_raised_after_a_review_was_closed_early_is_carried_until_a_closed_one_has_cited_it(
+    office: Office,
+) -> None:
+    month = {"from": "2026-03-01", "to": "2026-04-01"}
+    early = governing.opened(office, **month)
+    governing.closed(office, early["id"])
+    office.clock.go_on(days=3)
+    for service_id in ("willow-house", "ash-court"):
+        three(office, service_id=service_id, occurred_at="2026-03-05T09:00:00Z")
+    here, there = (one["id"] for one in office.escalations())
+    april = {"from": "2026-04-01", "to": "2026-05-01"}
+
+    def carried(**changes: Any) -> list[tuple[str, bool]]:
+        found = snapshot(office, period_of(office, **april, **changes))["escalations"]
+        return [(one["id"], one.get("carried", False)) for one in found]
+
+    assert carried() == [(here, True), (there, True)]
+    assert carried(services=["ash-court"]) == [(there, True)]
+    again = snapshot(office, period_of(office, **month))
+    assert [(one["id"], "carried" in one) for one in again["escalations"]] == [(here, False), (there, False)]
+    assert snapshot(office, period_of(office, **april), as_of=early["sequence"])["escalations"] == []
+
+    of_one, whole = governing.opened(office, **april, services=["ash-court"]), governing.opened(office, **april)
+    for review, left_out in ((of_one, (there,)), (whole, (here, there))):
+        with pytest.raises(GateNotMet) as refusal:
+            governing.closed(office, review["id"])
+        assert [(gate.code, gate.ids) for gate in refusal.value.gates] == [("escalation_not_considered", left_out)]
+    governing.closed(office, of_one["id"], there)
+    assert carried() == [(here, True)]
+    governing.closed(office, whole["id"], here, there)
+    assert carried() == []
+    for review in (of_one, whole):
+        assert reopened(office, review) == review["snapshot"]
+
+
+def test_what_is_raised_while_the_next_review_is_open_gates_that_too(office: Office) -> None:
+    governing.closed(office, governing.opened(office, **{"from": "2026-03-01", "to": "2026-04-01"})["id"])
+    following = governing.opened(office, **{"from": "2026-04-01", "to": "2026-05-01"})
+    office.clock.go_on(days=3)
+    three(office, occurred_at="2026-03-05T09:00:00Z")
+    (escalation,) = office.escalations()
+
+    with pytest.raises(GateNotMet) as refusal:
+        governing.closed(office, following["id"])
+
+    assert [gate.ids for gate in refusal.value.gates] == [(escalation["id"],)]
+
+
+def test_a_review_of_elsewhere_or_one_closed_when_its_period_was_over_carries_nothing_on(office: Office) -> None:
+    three(office, occurred_at="2026-03-02T08:00:00Z")
+    (escalation,) = office.escalations()
+    governing.closed(office, governing.opened(office)["id"], escalation["id"])
+    elsewhere = governing.opened(office, **{"from": "2026-03-01", "to": "2026-04-01"}, services=["elm-lodge"])
+    governing.closed(office, elsewhere["id"])
+    office.clock.go_on(days=3)
+    three(office, deviation="late", occurred_at="2026-03-05T09:00:00Z")
+
+    assert snapshot(office, period_of(office, **{"from": "2026-04-01", "to": "2026-05-01"}))["escalations"] == []
+
+
+def test_only_the_escalations_that_are_of_a_period_are_read_to_close_its_review(office: Office) -> None:
+    three(office)
+    review = governing.opened(office)
+    office.clock.go_on(days=30)
+    for deviation in ("late", "wrong_dose", "wrong_person"):
+        three(office, deviation=deviation, occurred_at="2026-04-01T09:00:00Z")
+    asked_of: list[Any] = []
+
+    def heard(*told: Any) -> None:
+        asked_of.append(told[3])
+
+    event.listen(Engine, "before_cursor_execute", heard)
+    try:
+        with office.house.reader(office.organisation) as reader:
+            opening = reader.told([f"governance_review/{review['id']}"])[f"governance_review/{review['id']}"][0].event
+            found = matters_of(reader, opening)
+    finally:
+        event.remove(Engine, "before_cursor_execute", heard)
+
+    ids = [one["id"] for one in office.escalations()]
+    assert [one.id for one in found] == ids[:1]
+    assert len(ids) == 4
+    assert [one for one in ids[1:] if one in str(asked_of)] == []
+
+
+# How large a snapshot becomes
+
+
+def test_a_provider_of_sixty_services_has_a_snapshot_of_bounded_size(office: Office) -> None:
+    kinds = (("medication", "omitted"), ("records", "other"))
+    jobs = [
+        office.submission(
+            as_history=True,
+            service_id=f"service-{service:02d}",
+            occurred_at=f"2026-{month:02d}-01T09:{service:02d}:00Z" if month < 3 else f"2025-{month:02d}-01T09:00:00Z",
+            incident_type=incident_type,
+            deviation=deviation,
+            contributing_factors=["workload", "staffing"],
+        )
+        for service in range(60)
+        for month in (1, 7)
+        for incident_type, deviation in kinds
+    ]
+    for start in range(0, len(jobs), 240):
+        answers_of(office.house.try_all(jobs[start : start + 240]))
+    two_years = {"from": "2024-03-03", "to": "2026-03-03"}
+    named = [f"service-{n:02d}" for n in range(50)]
+
+    whole = snapshot(office, period_of(office, **two_years))
+    of_fifty = governing.opened(office, **two_years, services=named)["snapshot"]
+
+    for seen in (whole, of_fifty):
+        assert len(json.dumps(seen, separators=(",", ":"))) < 256 * 1024
+        says = [one["says"] for answer in seen["trends"] for one in answer["series"]]
+        assert len(says) >= 50  # A sentence for every service, whatever was left out.
+        assert seen["trends"][0]["series"][0]["points"]
+    assert len(whole["services_affected"]) == 60
+    assert whole["contributing_factors"][0]["other_services"] == 52
+    assert of_fifty["left_out"].keys() >= {"charts", "trends", "weekly_points"}
+    assert [one["filters"]["service_id"] for one in of_fifty["trends"] if one["group_by"] is None][::2][:2] == named[:2]
+
+
+def test_what_a_snapshot_has_no_room_for_is_counted_and_the_first_are_kept() -> None:
+    whole: dict[str, Any] = {name: [] for name in governance_bounds.SHARES}
+    escalations = [{"id": f"esc_{n:032d}", "rule_id": "similar", "key": {"service_id": "x" * 128}} for n in range(2000)]
+
+    kept = governance_bounds.bounded({**whole, "escalations": escalations})
+
+    shown = kept["escalations"]
+    assert shown == escalations[: len(shown)]
+    assert 100 < len(shown) == 2000 - kept["left_out"]["escalations"]
+    assert len(json.dumps(kept, separators=(",", ":"))) < 50 * 1024
 
 
 # Who is told

@@ -53,7 +53,7 @@ def mapped(
     since, until = (to_micros(parse_instant(f"{one}T00:00:00Z")) for one in period) if period else (None, None)
     with office.house.reader(office.organisation, as_of) as reader:
         settled = load(reader.connection, office.organisation, as_of)
-        return counted(reader, settled, checked(Asked(rows, columns, since, until, filters), settled))
+        return counted(reader, settled, checked(reader, settled, Asked(rows, columns, since, until, filters)))
 
 
 # Totals
@@ -226,6 +226,25 @@ def test_hours_are_alike_and_weekdays_as_many_as_the_period_has(office: Office) 
     assert of_eight_days.expected["willow-house", "mon"] == pytest.approx(3 * 1 / 8)
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ("weekday", "weekday"),
+        ("hour", "hour"),
+        ("shift_bracket", "shift_bracket"),
+        ("hour", "shift_bracket"),
+        ("shift_bracket", "hour"),
+    ],
+)
+def test_where_one_axis_follows_from_the_other_nothing_is_expected(office: Office, rows: str, columns: str) -> None:
+    for day in range(1, 7):
+        office.submit(occurred_at=f"2026-03-0{1 + day % 2}T0{day}:00:00Z")
+
+    cells = document(mapped(office, rows, columns))["cells"]
+
+    assert all(cell.keys() == {"row", "column", "count"} for cell in cells)
+
+
 def test_without_an_axis_of_the_clock_nothing_is_expected(office: Office) -> None:
     office.submit()
 
@@ -356,9 +375,11 @@ def test_a_lonely_small_number_takes_the_total_with_it(office: Office) -> None:
 
 
 def test_everything_in_a_question_that_is_not_known_is_named_with_what_is_near_it(office: Office) -> None:
-    filters = {"incident_type": "medicaton", "stage_allowed": "handovr", "service_id": "anything"}
+    office.submit()
+    office.follow()
+    filters = {"incident_type": "medicaton", "stage_allowed": "handovr", "service_id": "wilow", "locality": "norht"}
     with office.house.reader(office.organisation) as reader, pytest.raises(Invalid) as refused:
-        checked(Asked("stage_alowed", "wekday", 2, 1, filters), settled_of(reader))
+        checked(reader, settled_of(reader), Asked("stage_alowed", "wekday", 2, 1, filters))
 
     faults = {fault.pointer: fault for fault in refused.value.faults}
     assert {pointer: fault.code for pointer, fault in faults.items()} == {
@@ -366,12 +387,26 @@ def test_everything_in_a_question_that_is_not_known_is_named_with_what_is_near_i
         "/query/columns": "unknown-code",
         "/query/incident_type": "unknown-code",
         "/query/stage_allowed": "unknown-code",
+        "/query/service_id": "unknown-code",
+        "/query/locality": "unknown-code",
         "/query/to": "out-of-order",
     }
     assert "the nearest: stage_allowed" in faults["/query/rows"].detail
     assert "weekday" in faults["/query/columns"].detail
     assert "medication" in faults["/query/incident_type"].detail
     assert "handover" in faults["/query/stage_allowed"].detail
+    assert "willow-house" in faults["/query/service_id"].detail
+
+
+def test_a_map_of_then_stays_when_all_that_was_on_it_is_gone(office: Office) -> None:
+    told = office.submit(service_id="ash-court")
+    office.do(office.withdrawal(told["id"]))
+
+    then = mapped(office, "service_id", "weekday", as_of=told["sequence"], service_id="ash-court")
+
+    assert sum(then.counts.values()) == 1
+    with pytest.raises(Invalid):
+        mapped(office, "service_id", "weekday", service_id="ash-court")
 
 
 def settled_of(reader: Reader) -> Any:

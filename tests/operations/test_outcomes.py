@@ -8,20 +8,26 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event, update
 
 from app.clock import system_clock
-from app.database.tables import timers
+from app.database.tables import followers, timers
 from app.domain.moment import format_instant, to_micros
+from app.events.codec import decode
 from app.operations import acting, reviewing
+from app.operations.attending import Attendant
 from app.operations.audit import Auditor, last_audit
 from app.operations.outcomes import outcome_of, outcomes_between
 from app.operations.tick import tick
 from tests.office import LINK, MONDAY, Office, answers_of, opened
 from tests.operations.hearing import assert_thin, bodies, body, owed, register
-from tests.operations.undertakings import agreed, complete
+from tests.operations.undertakings import agreed, complete, of_action
 from tests.rounds import rounds
 
 FOLLOW_UP = timedelta(days=90)
+GRAVE: Mapping[str, Any] = {"potential_harm": "severe"}
+RECORDS: Mapping[str, Any] = {"incident_type": "records", "deviation": None}
+LINKED_RECORDS: Mapping[str, Any] = {**RECORDS, "deviation": "other", "stage_allowed": "omitted"}
 
 
 @pytest.fixture
@@ -79,6 +85,138 @@ def test_what_is_reported_counts_before_any_follower_has_seen_it(office: Office)
     assert (told["during"]["events"], told["after"]["events"], told["reporting"]["after"]) == (3, 1, 1)
     office.follow()
     assert outcomes(office) == [told]
+
+
+PLAIN: Mapping[str, Any] = {
+    "id": "plain",
+    "group_by": ["service_id", "kind"],
+    "aliases": {"kind": {"medication": "deviation", "records": "stage_allowed"}},
+    "match_any": [{"deviation": ["omitted", "late"]}, {"incident_type": "records"}],
+}
+"""Every fact tells what it looks at."""
+DEEPER: Mapping[str, Any] = {
+    **PLAIN,
+    "match": {"potential_harm": ["moderate", "severe"], "incident_type": "medication"},
+}
+"""How grave it was only the stream tells."""
+
+
+@pytest.mark.parametrize("rule", [PLAIN, DEEPER], ids=["plain", "deeper"])
+def test_what_the_facts_tell_is_what_the_streams_tell(office: Office, rule: Mapping[str, Any]) -> None:
+    office.do(office.adoption(rule))
+    for _ in range(3):
+        office.submit(**GRAVE)
+    action_id = agreed(office)
+    office.do(complete(office, action_id, "2026-03-03"))
+    (escalation,) = office.escalations()
+    office.clock.now = MONDAY + timedelta(days=40)
+    for month in ("01", "04"):
+        ids = [office.submit(occurred_at=f"2026-{month}-0{day}", **GRAVE)["id"] for day in range(1, 6)]
+        office.do(office.withdrawal(ids[0]))
+        office.do(office.correction(ids[1], deviation="wrong_dose"))
+        office.do(office.correction(ids[2], deviation="late"))
+        office.do(office.correction(ids[3], classification="harm_incident"))
+        for changes in ({"service_id": "ash-court"}, {"potential_harm": None}, RECORDS, LINKED_RECORDS):
+            office.submit(occurred_at=f"2026-{month}-09", **{**GRAVE, **changes})
+
+    by_streams = provisional(office, escalation["review_id"])
+    then = provisional(office, escalation["review_id"], by_streams["as_of_sequence"])
+    office.follow()
+    by_facts = provisional(office, escalation["review_id"])
+    office.submit(occurred_at="2026-04-10", **GRAVE)
+
+    more = 0 if rule is DEEPER else 2  # That of no known gravity, and that of the other type with the same key.
+    assert by_facts == by_streams == then == provisional(office, escalation["review_id"], by_facts["as_of_sequence"])
+    assert [by_facts[arm]["events"] for arm in ("before", "during", "after")] == [1 + more, 3, 1 + more]
+    assert (by_facts["reporting"]["before"], by_facts["harm"]) == (5 - more, {"before": 1, "after": 1})
+    assert provisional(office, escalation["review_id"])["after"]["events"] == 2 + more
+
+
+def test_a_busy_key_is_counted_without_reading_its_streams(office: Office) -> None:
+    """It is counted while everybody who reports waits for the one writer."""
+    for _ in range(3):
+        office.submit()
+    action_id = agreed(office)
+    (escalation,) = office.escalations()
+    office.do(complete(office, action_id, "2026-03-03"))
+    office.clock.now = MONDAY + timedelta(days=40)
+    answers_of(office.house.try_all([office.submission(occurred_at=f"2026-03-{day}") for day in range(10, 30)]))
+    office.follow()
+    asked: list[Any] = []
+    note = _noting(asked)
+    event.listen(Engine, "before_cursor_execute", note)
+
+    told = provisional(office, escalation["review_id"])
+
+    event.remove(Engine, "before_cursor_execute", note)
+    assert told["after"]["events"] == 20
+    assert "outcome/" in str(asked)
+    assert "near_miss/" not in str(asked)
+
+
+def _noting(asked: list[Any]) -> Any:
+    def note(_connection: Any, _cursor: Any, _statement: str, parameters: Any, _context: Any, _many: bool) -> None:
+        asked.append(parameters)
+
+    return note
+
+
+def provisional(office: Office, review_id: str, as_of: int | None = None) -> dict[str, Any]:
+    with office.house.reader(office.organisation, as_of) as reader:
+        told = outcome_of(reader, review_id, office.clock())
+    assert told is not None
+    return told
+
+
+def test_what_came_late_is_looked_at_once_the_facts_have_come_far_enough(office: Office) -> None:
+    for _ in range(3):
+        office.submit()
+    office.do(complete(office, agreed(office), "2026-03-03"))
+    office.clock.now = MONDAY + timedelta(days=95)
+    tick(office.house, "worker", system_clock())
+    office.submit(occurred_at="2026-04-05")
+    office.follow()
+    attendant = Attendant(office.house)
+
+    come_to = place(office, -30_000)
+    attendant.attend()
+    behind = assessed(office)
+    place(office, come_to)
+    for _ in range(2):
+        attendant.attend()
+
+    assert (behind, assessed(office)) == (1, 2)
+    assert outcomes(office)[0]["after"]["events"] == 1
+
+
+def test_a_second_look_that_was_put_off_in_vain_is_all_that_is_told(office: Office) -> None:
+    for _ in range(3):
+        office.submit()
+    office.do(complete(office, agreed(office), "2026-03-03"))
+    office.clock.now = MONDAY + timedelta(days=100)
+    tick(office.house, "worker", system_clock())
+    office.clock.now = MONDAY + timedelta(days=360)
+    another = agreed(office, "2027-06-01")
+    office.clock.now = MONDAY + timedelta(days=380)
+    tick(office.house, "worker", system_clock())
+
+    office.do(of_action(office, another, lambda desk, cause, its: acting.cancel(desk, cause, its, "Not needed.")))
+    for _ in range(3):
+        tick(office.house, "worker", system_clock())
+
+    told = [decode(one) for one in office.ledger() if one.type == "outcome.assessed"]
+    assert [(one.follow_up_to - MONDAY).days for one in told] == [90, 365]
+    assert due(office) == []
+
+
+def place(office: Office, position: int) -> int:
+    """Say that the facts have come so far; returns how far it was said before."""
+    row = followers.c
+    here = (row.organisation == office.organisation, row.name == "heatmap")
+    with office.house.database.write() as connection:
+        before = connection.execute(followers.select().where(*here)).mappings().one()["position"]
+        connection.execute(update(followers).where(*here).values(position=position))
+    return before
 
 
 def test_an_assessment_is_told_to_whoever_wants_to_hear_of_it(office: Office) -> None:

@@ -21,7 +21,7 @@ from app.operations.attending import Attendant
 from app.operations.audit import Auditor
 from app.operations.quiet import NEVER, last_heard
 from app.operations.rebuild import rebuild
-from app.operations.tick import tick
+from app.operations.tick import LEASE, tick
 from app.projections.heard import speaker
 from tests.journeys.inside import opened as opened_inside
 from tests.journeys.ward import pointers
@@ -291,7 +291,7 @@ def test_a_timer_is_left_unanswered_while_the_follower_is_far_behind(
     assert deadlines(office) == ["emar"]
 
     office.follow()
-    asked(office)
+    tick(office.house, "another", NOW + LEASE)  # It is asked again once the lease has run out.
 
     assert told(office) == ["declared", "silent"]
 

@@ -1,5 +1,6 @@
 """What is in alarm: by weeks that are over, against what was usual, and no more often by chance than is said."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -11,7 +12,9 @@ import pytest
 
 from app.domain.moment import to_micros
 from app.domain.signal import Drought, Found, Trend
-from app.operations.signal_findings import Counted, Seen, Told, findings, monday_named
+from app.operations.signal_findings import findings
+from app.operations.signal_seen import Counted, Seen, Told, monday_named
+from app.operations.trend_rising import rising
 from app.projections.trend_watch import WHOLE, monday_of
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -26,6 +29,7 @@ def seen(*weeks: int, now: datetime = NOW, **particulars: Any) -> Seen:
     mondays = [last - 7 * n for n in reversed(range(len(weeks)))]
     standing = Seen(
         "willow-house",
+        "Willow House (willow-house)",
         None,
         now,
         ZoneInfo("UTC"),
@@ -110,7 +114,37 @@ def test_a_silence_is_longer_than_chance_explains_at_the_usual_rate() -> None:
     assert isinstance(drought, Drought)
     assert (drought.baseline, drought.gap_days, drought.limit) == (1, 50, round(1 / 520, 8))
     assert drought.expected == pytest.approx(50 / 7, rel=1e-5)
-    assert drought.says.startswith("No near miss was reported in willow-house for 50 days, where 1.0 a week are usual:")
+    assert drought.says.startswith(
+        "No near miss was reported in Willow House (willow-house) for 50 days, where 1.0 a week are usual:"
+    )
+
+
+def test_what_was_heard_by_a_clock_that_is_ahead_is_no_silence() -> None:
+    ahead = to_micros(NOW + timedelta(hours=3))
+
+    assert found(seen(*(1,) * 30, heard={WHOLE: ahead, "emar": ahead})) == []
+
+
+@pytest.mark.parametrize(("usual", "is_watched"), [(40, True), (41, False)])
+def test_what_is_reported_more_than_forty_times_a_week_is_watched_by_no_chart_here_and_in_a_trend(
+    usual: int, is_watched: bool
+) -> None:
+    weeks = [usual] * 26 + [3 * usual] * 8
+
+    assert bool(found(seen(*weeks))) == is_watched
+    assert (rising(weeks, 26) is not None) == is_watched
+
+
+def test_a_trend_and_a_signal_of_the_same_weeks_are_judged_by_the_same_chart() -> None:
+    weeks = [0, 0, *RISEN[:24], *(2,) * 8]
+
+    (trend,) = found(seen(*weeks))
+    shown = rising(weeks, 26)
+
+    assert isinstance(trend, Trend)
+    assert trend.design is not None
+    assert shown is not None
+    assert dataclasses.astuple(trend.design) == pytest.approx(dataclasses.astuple(shown.design), rel=1e-5)
 
 
 def test_too_little_was_usual_for_a_silence_to_say_anything() -> None:

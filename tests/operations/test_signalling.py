@@ -191,6 +191,22 @@ def test_what_an_escalation_holds_is_not_told_again_as_a_rise(office: Office) ->
     assert seen.alarmed == {"medication": office.clock().toordinal() - 1}
 
 
+def test_an_escalation_of_long_ago_that_nobody_has_answered_hides_no_rise_of_today(office: Office) -> None:
+    reported(office, 30, 30, 30, deviation="allergy")
+    in_alarm(office)
+
+    attended(office)
+
+    assert len(office.open_escalations()) == 1
+    assert kinds(office) == ["rising"]
+
+
+def test_a_signal_calls_its_service_by_the_name_in_the_register(office: Office) -> None:
+    office.do(office.registration("willow-house", name="Willow House"))
+
+    assert rising(office)["says"].startswith("Medication near misses in Willow House (willow-house) have become more")
+
+
 def test_what_was_withdrawn_makes_nothing_rise(office: Office) -> None:
     in_alarm(office)
     for one in [one.subject for one in office.ledger() if one.type == "near_miss.recorded"][-5:]:

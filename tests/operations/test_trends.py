@@ -7,15 +7,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.domain.decider import Invalid
 from app.domain.moment import to_micros
 from app.domain.occurrence import Denominator
 from app.domain.service import Locality
 from app.operations import denominators
-from app.operations.trend_asking import periods, weeks
+from app.operations.trend_asking import CHARTS, periods, weeks
 from app.operations.trend_block import LEAST, Point, judged
 from app.operations.trend_rising import rising, silence
+from app.operations.trend_saying import Told
+from app.operations.trend_saying import series as series_says
 from app.operations.trends import Asked, trends
 from tests.office import MONDAY, Office, opened
 
@@ -317,6 +321,179 @@ def test_a_rising_share_of_chance_is_signalled(office: Office) -> None:
     assert "rose" in series["says"]
 
 
+# What is said
+
+
+def agrees(series: Mapping[str, Any]) -> bool:
+    """Whether its sentence is one that the signals of the series allow."""
+    says = series["says"]
+    if series["signals"]:
+        return not any(words in says for words in (" steady ", "too few"))
+    return not any(words in says for words in (" rose ", " fell ", " were above ", " were below ", " vary by "))
+
+
+def test_the_sentence_agrees_with_the_signals_whatever_is_asked(office: Office) -> None:
+    state(office, [MONDAY.date() - timedelta(days=n) for n in range(1, 366)], resident_days=20)
+    report(office, weekly((*QUIET, *(2, 3) * 10, 0, 1, 0, 0, 1, 0)), recovery_barrier="staff_check")
+    report(office, weekly((0, 1, 0, 0) * 11), service_id="oak-lodge", recovery_barrier="staff_check")
+    report(office, weekly((*(1,) * 4, *(0,) * 2)), service_id="oak-lodge", recovery_barrier="chance")
+    report(office, weekly((*QUIET, *RISING, *(0,) * 18)), service_id="ash-court")
+    asked = [
+        {"measure": measure, "bucket": bucket, "group_by": "service_id"}
+        for measure in ("count", "rate", "chance_share")
+        for bucket in ("day", "week", "month")
+    ]
+    charts = [{"bucket": "week", "group_by": "service_id", "chart": one} for one in CHARTS if one not in ("p", "u")]
+
+    shown = [(one, series) for one in (*asked, *charts) for series in ask(office, **one)["series"]]
+
+    assert [(one, series["says"], rules(series)) for one, series in shown if not agrees(series)] == []
+    assert {bool(series["signals"]) for _, series in shown} == {True, False}
+
+
+LEVELS = st.lists(st.tuples(st.integers(0, 6), st.integers(1, 6)), min_size=2, max_size=20)
+"""A number, and for how many weeks it stays: as changes come, and few crossings."""
+
+
+@given(
+    LEVELS.map(lambda levels: [number for number, times in levels for _ in range(times)]),
+    st.sampled_from(["run", "c", "xmr", "t", "g"]),
+    st.integers(0, 30),
+    st.booleans(),
+)
+def test_the_sentence_agrees_with_the_signals_whatever_happened(
+    values: list[int], method: str, before: int, is_silent: bool
+) -> None:
+    block = judged(method, "count", points(*values))
+    weekly = values[:-1]
+    climb = rising(weekly, before)
+    quiet = silence(100, 0, to_micros(MONDAY) // 2, to_micros(MONDAY)) if is_silent else None
+    weeks = [date(2025, 1, 6) + timedelta(weeks=n) for n in range(len(values))]
+
+    says = series_says(Told(Asked(bucket="week"), "Near misses", LONDON, [block], climb, weeks, weekly, quiet))
+
+    signals = [*block.signals, *(climb.alarms if climb is not None else ())]
+    assert agrees({"says": says, "signals": signals})
+    assert says.startswith("Near misses: nothing was reported for") == is_silent
+
+
+def test_a_change_that_is_neither_up_nor_down_is_not_called_steady() -> None:
+    values = [number for number in (1, 3) * 3 for _ in range(4)]
+    block = judged("c", "count", points(*values, 0))
+    weeks = [date(2025, 1, 6) + timedelta(weeks=n) for n in range(len(values) + 1)]
+
+    says = series_says(Told(Asked(bucket="week"), "Near misses", LONDON, [block], None, weeks, values, None))
+
+    assert [signal.rule for signal in block.signals] == ["few_crossings"]
+    assert says == (
+        "Near misses vary by more than chance explains: fewer crossings of the centre line than chance explains."
+    )
+
+
+def test_what_rose_and_has_fallen_silent_since_is_silent(office: Office) -> None:
+    report(office, weekly((*QUIET, *RISING, *RISING, *(0,) * 18)))
+    report(office, weekly([1] * 16), service_id="oak-lodge")
+
+    says = next(one["says"] for one in ask(office, group_by="service_id")["series"] if one["drought"]["is_drought"])
+
+    assert says.startswith("Near misses at willow-house: nothing was reported for 129 days")
+    assert "Fewer reports is not safety" in says
+    assert " rose " not in says
+    assert says.endswith("were above what chance explains until 2025-11-01: about 9 a month.")
+
+
+def test_what_rose_and_is_as_it_was_again_is_told_with_its_end(office: Office) -> None:
+    report(office, weekly((*QUIET, *RISING, *RISING, *QUIET[:12])))
+
+    series = only(ask(office))
+
+    assert not series["cusum"]["is_rising"]
+    assert series["cusum"]["alarms"] == [{"from": "2025-09-01", "to": "2025-12-08"}]
+    assert series["says"] == (
+        "Near misses were above what chance explains from 2025-09-01 until 2025-12-08: about 9.3 a month where about 4 "
+        "a month was usual; since then about 4 a month."
+    )
+
+
+def test_a_share_that_rises_within_few_months_is_not_too_few(office: Office) -> None:
+    for month, barrier in ((11, "staff_check"), (12, "chance")):
+        report(office, [date(2025, month, 5)] * 12, recovery_barrier=barrier)
+    report(office, [date(2026, 1, 5), date(2026, 2, 25)] * 6, recovery_barrier="chance")
+
+    series = only(ask(office, measure="chance_share"))
+
+    assert rules(series) == {"share_rose"}
+    assert series["says"] == (
+        "Near misses rose from 0% recovered by chance to 100% recovered by chance; "
+        "the last 3 months are above what chance explains."
+    )
+
+
+def test_what_is_said_of_instants_is_said_in_dates_of_the_zone(office: Office) -> None:
+    office.do(office.registration("willow-house", time_zone="Asia/Tokyo"))
+    gaps = (3, 4, 2, 5, 3, 4, 2, 3, 5, 4, 3, 90)
+    moments = [at("2025-06-01T23:30:00")]
+    for gap in gaps:
+        moments.append(moments[-1] + timedelta(days=gap))
+    for moment in moments:
+        office.submit(occurred_at=moment.isoformat())
+
+    series = only(ask(office, bucket="event", filters={"service_id": "willow-house"}))
+
+    assert [one["says"] for one in series["signals"] if one["rule"] == "outside_limits"] == [
+        "Fewer than usual, 2025-07-10 to 2025-10-08: outside of the limits."
+    ]
+    assert "T23" not in series["says"]
+
+
+def test_a_service_is_named_with_the_id_that_it_is_asked_for_by(office: Office) -> None:
+    office.do(office.registration("willow-house", name="Willow House"))
+    office.do(office.registration("oak-lodge"))
+    report(office, [date(2026, 2, 3)])
+    report(office, [date(2026, 2, 3)], service_id="oak-lodge")
+
+    assert {one["what"] for one in ask(office, group_by="service_id")["series"]} == {
+        "Near misses at Willow House (willow-house)",
+        "Near misses at oak-lodge",
+    }
+
+
+# The chart that is asked for
+
+
+def test_a_u_chart_without_anything_to_do_is_refused_with_the_charts_that_fit(office: Office) -> None:
+    report(office, weekly([2] * 12))
+
+    with pytest.raises(Invalid) as refused:
+        ask(office, bucket="week", chart="u")
+
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.code) == ("/query/chart", "does-not-fit")
+    assert fault.detail.endswith(
+        "PUT /v1/denominators). Without it counts can be charted as: run, c, t, g, xmr, cusum."
+    )
+
+
+def test_a_u_chart_that_is_asked_for_is_drawn_of_whatever_is_stated(office: Office) -> None:
+    report(office, weekly([2] * 12))
+    report(office, weekly([1] * 12), service_id="oak-lodge")
+    state(office, [MONDAY.date() - timedelta(days=n) for n in range(1, 71)], resident_days=20)
+
+    shown = ask(office, bucket="week", chart="u", group_by="service_id")["series"]
+
+    stated = [sum(point["value"] is not None for point in one["points"]) for one in shown]
+    assert [(one["method"], number) for one, number in zip(shown, stated, strict=True)] == [("u", 10), ("u", 0)]
+    assert "no rate" in shown[1]["says"]
+
+
+@pytest.mark.parametrize("bucket", ["day", "week", "month"])
+@pytest.mark.parametrize("chart", [one for one in CHARTS if one not in ("p", "u")])
+def test_whatever_chart_is_asked_for_is_the_one_that_is_drawn(office: Office, chart: str, bucket: Any) -> None:
+    report(office, weekly([2] * 12))
+
+    assert only(ask(office, bucket=bucket, chart=chart))["method"] == chart
+
+
 # What is more than chance
 
 
@@ -331,7 +508,7 @@ def test_s19_a_frequency_that_rises_below_the_threshold_is_flagged_though_no_esc
     assert series["cusum"]["is_rising"]
     assert "cusum" in rules(series)
     assert series["says"] == (
-        "Near misses of medication at Willow House rose from about 3.9 a month to about 12 a month; "
+        "Near misses of medication at Willow House (willow-house) rose from about 3.9 a month to about 12 a month; "
         "the last 8 weeks are above what chance explains."
     )
 
@@ -438,6 +615,15 @@ def test_a_doubling_is_found_within_weeks_and_the_alarm_begins_where_the_climb_d
     assert found.is_rising
     first, last = found.alarms[-1]
     assert 52 <= first < last == 77
+
+
+def test_a_rise_ends_where_the_sum_was_highest_though_the_sum_stays_above_its_limit() -> None:
+    found = rising([*[1] * 26, *[6] * 8, *[1] * 8], 26)
+
+    assert found is not None
+    assert found.values[-1] > found.design.h
+    assert not found.is_rising
+    assert found.alarms == ((26, 33),)
 
 
 def test_few_reports_say_nothing_about_silence() -> None:

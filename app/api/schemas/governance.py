@@ -24,7 +24,7 @@ class GovernanceOpening(Body):
         }
     )
 
-    title: Name
+    title: Name = Field(description="Stands in the ledger in clear, as names of services do: name no person in it.")
     since: InstantOrDate = Field(alias="from", description="A date is the start of that day in the policy's zone.")
     until: InstantOrDate = Field(alias="to", description="The period ends before it.")
     services: Annotated[list[Identifier], Field(max_length=50)] | None = None

@@ -119,11 +119,12 @@ class FactorNamed(Answered):
 
     code: str
     count: int
-    services: list[FactorCount]
+    services: list[FactorCount] = Field(description="Those with the most.")
+    other_services: int | None = Field(None, description="How many services more name it.")
 
 
 class EscalationSeen(Answered):
-    """An escalation of the period, as it stood."""
+    """An escalation of the period, or one that is carried into it, as it stood."""
 
     id: str
     rule_id: str
@@ -136,6 +137,9 @@ class EscalationSeen(Answered):
     review_status: str | None = None
     determination: Literal["system_risk", "not_system_risk"] | None = None
     members: int
+    carried: bool | None = Field(
+        None, description="True: raised in the period of an earlier review, after that was closed."
+    )
 
 
 class ActionSeen(Answered):
@@ -173,6 +177,9 @@ class GovernanceSnapshot(Answered):
     outcomes: list[dict[str, Any]] = Field(description="What was assessed in the period of earlier actions.")
     system_risk_reviews: list[SystemRiskSeen] = Field(description="Carried until a decision cites them.")
     less_sensitive_policies: list[dict[str, Any]]
+    left_out: dict[str, int] | None = Field(
+        None, description="How many of what a snapshot of bounded size had no room for, by part; see the documentation."
+    )
 
 
 class RecommendedAction(Said):

@@ -157,7 +157,7 @@ _RISE = {
     "to": "2026-04-01",
     "says": "More than usual, 2026-03-01 to 2026-04-01: outside of the limits.",
 }
-_WHAT = "Near misses of medication at Willow House"
+_WHAT = "Near misses of medication at Willow House (willow-house)"
 _EXAMPLE: dict[str, Any] = {
     "measure": "count",
     "group_by": "service_id",
