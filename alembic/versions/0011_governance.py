@@ -100,7 +100,7 @@ def upgrade() -> None:
 
 def _expect(connection: sa.Connection, organisation: str) -> None:
     """Organisations that are there already have their timer as if they had it from their beginning, as the ledger gives
-    it: the first time it is asked, their rhythm begins, if it should have begun long ago.
+    it: that no review was ever closed is told once, the first time it is asked.
     """
     begun = connection.execute(_of_stream("organisation/current", organisation).limit(1)).first()
     if begun is None:

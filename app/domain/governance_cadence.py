@@ -1,9 +1,8 @@
 """How often leadership is to close a governance review, and what follows when it does not (S12).
 
 The rhythm counts from the last closing, at first from the organisation's beginning. When it passes, leadership is
-told, a week later the backstop, and that again every week until a review is closed. Whoever asks late tells all that
-was missed at once, in one event: since when, and how often. An organisation that nobody asked until it was a whole
-rhythm late was there before the service asked for reviews: its rhythm begins when it is first asked.
+told, a week later the backstop, and that again every week until a review is closed. Whoever asks late, after years
+even, tells all that was missed at once, in one event: since when, and how often.
 """
 
 from dataclasses import dataclass
@@ -26,14 +25,6 @@ FIRST, BACKSTOP = "leadership", "admin"
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The rhythm counts from `since`, when an organisation that was there before was first asked for a review."""
-
-    since: datetime
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Missed(Overdue):
     """No governance review was closed by the deadline, `times` by now: leadership is told, then the backstop; both,
     when nobody asked in between. `scheduled_at`: the first of the deadlines that are told of here.
@@ -51,14 +42,11 @@ class Missed(Overdue):
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """`since`: the last closing, or its beginning; `missed`: what was told last, whenever that was. `is_unasked`:
-    nothing was told or closed yet, and nobody has begun it.
-    """
+    """`since`: the last closing, or its beginning; `missed`: what was told last, whenever that was."""
 
     since: datetime
     due_at: datetime
     missed: Missed | None = None
-    is_unasked: bool = False
 
     @property
     def times(self) -> int:
@@ -69,14 +57,10 @@ class Cadence:
 # Decide
 
 
-def ask(
-    cadence: Cadence, rhythm: tuple[Span, str], reach: Reach, open_reviews: tuple[str, ...], now: datetime
-) -> list[Begun | Missed]:
-    """What is to be told now, in one event at most; the next deadline lies in the future. `rhythm`: with its zone."""
+def ask(cadence: Cadence, reach: Reach, open_reviews: tuple[str, ...], now: datetime) -> list[Missed]:
+    """What is to be told now, in one event at most; the next deadline lies in the future."""
     if cadence.due_at > now:
         return []
-    if cadence.is_unasked and not open_reviews and now >= due_from(cadence.due_at, *rhythm):
-        return [Begun(now, due_from(now, *rhythm))]
     weeks = (now - cadence.due_at) // _WEEK + 1
     times = cadence.times + weeks
     to = ((FIRST,) if cadence.times == 0 else ()) + ((BACKSTOP,) if times > 1 else ())

@@ -116,7 +116,6 @@ CATALOGUE: dict[str, Entry] = {
     "governance_review.minuted": Entry(governance.Minuted),
     "governance_review.overdue": Entry(governance.Overdue),
     "governance_review.closed": Entry(governance.Closed),
-    "governance_cadence.begun": Entry(governance_cadence.Begun),
     "governance_cadence.missed": Entry(governance_cadence.Missed),
     "outcome.scheduled": Entry(outcome.Scheduled),
     "outcome.put_off": Entry(outcome.PutOff),

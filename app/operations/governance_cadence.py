@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from app.database.tables import governance_reviews
 from app.domain import governance
-from app.domain.governance_cadence import STREAM, Missed, ask
+from app.domain.governance_cadence import STREAM, ask
 from app.domain.moment import from_micros
 from app.events.store import Draft, version_of
 from app.operations.asking import reach_anywhere
@@ -24,16 +24,14 @@ def fire(desk: Desk, subject: str) -> None:
         return
     now, open_ones = from_micros(desk.micros), open_reviews(desk)
     cadence = cadence_at(desk.context, desk.head.position, from_micros(due_at))
-    policy = desk.configuration.policy
-    events = ask(cadence, (policy.governance_cadence, policy.time_zone), reach_anywhere(desk), open_ones, now)
+    missed = ask(cadence, reach_anywhere(desk), open_ones, now)
     version = version_of(desk.connection, desk.organisation, STREAM)
-    drafts = [Draft(STREAM, version, events)]
-    for missed in (one for one in events if isinstance(one, Missed)):
-        for one in open_ones:
-            stream = f"governance_review/{one}"
-            state, at = desk.fold(stream, governance.UNOPENED, governance.evolve)
-            overdue = governance.decide(governance.MarkOverdue(missed.scheduled_at), state, now)
-            drafts.append(Draft(stream, at, overdue))
+    drafts = [Draft(STREAM, version, missed)]
+    for one in open_ones:
+        stream = f"governance_review/{one}"
+        state, at = desk.fold(stream, governance.UNOPENED, governance.evolve)
+        overdue = governance.decide(governance.MarkOverdue(missed[0].scheduled_at), state, now)
+        drafts.append(Draft(stream, at, overdue))
     desk.append(timer_cause(desk.organisation, GOVERNANCE, subject, due_at, version), drafts)
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import and_, or_, select, update
 
 from app.database.tables import FOR_EVER, events, governance_carried, governance_review_places, governance_reviews
 from app.domain import governance, review
-from app.domain.governance_cadence import STREAM, Begun, Cadence, Missed
+from app.domain.governance_cadence import STREAM, Cadence, Missed
 from app.domain.moment import from_micros, to_micros
 from app.events.codec import decode
 from app.events.envelope import Envelope, Told
@@ -54,14 +54,11 @@ def cadence_at(context: Context, sequence: int, due_at: datetime) -> Cadence:
         .limit(1)
     )
     found = connection.execute(told).first()
-    last: Begun | Missed | None = None if found is None else decode(Envelope._make(found))
-    missed = last if isinstance(last, Missed) else None
+    missed: Missed | None = None if found is None else decode(Envelope._make(found))
     if closed_at is not None:
         return Cadence(from_micros(closed_at), due_at, missed)
-    if last is not None and last.since is not None:  # Nothing was closed: it counts from where it did.
-        return Cadence(last.since, due_at, missed)
     since = connection.execute(begun.where(event.stream == ORGANISATION)).scalar_one()
-    return Cadence(from_micros(since), due_at, missed, is_unasked=last is None)
+    return Cadence(from_micros(since), due_at, missed)
 
 
 def _open(context: Context, envelope: Envelope, event: governance.Opened) -> None:

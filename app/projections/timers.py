@@ -133,8 +133,6 @@ def apply(context: Context, told: Told[object]) -> None:
                 )
         case organisation.Opened() | governance.Closed():
             _expect(context, governance_cadence.due_from(from_micros(told.envelope.recorded_at), *_rhythm(context)))
-        case governance_cadence.Begun(due_at=due_at):
-            _expect(context, due_at)
         case governance_cadence.Missed(respond_by=respond_by):
             _expect(context, respond_by)
         case Adopted() as adopted:

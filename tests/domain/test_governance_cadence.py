@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from app.domain import governance_cadence
-from app.domain.governance_cadence import Begun, Cadence, Missed
+from app.domain.governance_cadence import Cadence, Missed
 from app.domain.moment import Span
 
 JANUARY = datetime(2026, 1, 31, 10, tzinfo=UTC)
@@ -15,14 +15,7 @@ STANDING = Cadence(JANUARY, DUE)
 
 
 def told(cadence: Cadence, now: datetime, **reach: tuple[str, ...]) -> list[Missed]:
-    events = governance_cadence.ask(cadence, (MONTHLY, "UTC"), {**REACH, **reach}, ("gov-1",), now)
-    return [one for one in events if isinstance(one, Missed)]
-
-
-def unheard(now: datetime, *open_reviews: str) -> list[Begun | Missed]:
-    """What is told of an organisation of which nothing was ever told."""
-    cadence = Cadence(JANUARY, DUE, is_unasked=True)
-    return governance_cadence.ask(cadence, (MONTHLY, "UTC"), REACH, open_reviews, now)
+    return governance_cadence.ask(cadence, {**REACH, **reach}, ("gov-1",), now)
 
 
 def test_a_month_ends_with_the_month_that_is_shorter() -> None:
@@ -82,18 +75,6 @@ def test_late_again_only_the_backstop_is_told() -> None:
     (missed,) = told(Cadence(JANUARY, first.respond_by, first), DUE + 3 * WEEK)
 
     assert (missed.times, missed.notify, missed.scheduled_at) == (4, ("admin",), DUE + WEEK)
-
-
-def test_whoever_was_there_before_reviews_were_asked_for_begins_when_first_asked() -> None:
-    now = DUE + timedelta(days=731)
-
-    assert unheard(now) == [Begun(now, governance_cadence.due_from(now, MONTHLY))]
-
-
-def test_whoever_is_less_than_a_rhythm_late_or_has_a_review_open_has_missed_it() -> None:
-    in_time = [*unheard(DUE + timedelta(days=27)), *unheard(DUE + timedelta(days=731), "gov-1")]
-
-    assert [type(one) for one in in_time] == [Missed, Missed]
 
 
 def test_a_role_that_reaches_nobody_is_told_and_said_to() -> None:

@@ -55,7 +55,6 @@ PROMISED = {
     "escalation.review_begun",
     "escalation.support_lost",
     "escalation.support_regained",
-    "governance_cadence.begun",
     "governance_cadence.missed",
     "governance_review.action_recommended",
     "governance_review.assessed",
