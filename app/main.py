@@ -17,10 +17,12 @@ from app.api import (
     duplicates,
     escalations,
     events,
+    evidence_packs,
     fhir,
     governance_reviews,
     health,
     heatmaps,
+    histories,
     intake_records,
     ledger,
     near_misses,
@@ -33,6 +35,8 @@ from app.api import (
     settling,
     signals,
     sources,
+    traces,
+    transparency,
     trends,
     webhook_endpoints,
     windows,
@@ -40,6 +44,7 @@ from app.api import (
 )
 from app.api.door import Door
 from app.api.limits import Limits
+from app.api.pack_pictures import PICTURES
 from app.api.streams import Streams
 from app.operations.house import House
 from app.worker import Worker
@@ -59,8 +64,12 @@ ROUTERS = (
     actions,
     governance_reviews,
     action_outcomes,
+    histories,
+    traces,
     notices,
     ledger,
+    transparency,
+    evidence_packs,
     denominators,
     recognition,
     fhir,
@@ -87,7 +96,7 @@ def create_app(house: House | None = None, *, with_worker: bool = True) -> FastA
         assert house is not None
         sys.setswitchinterval(HANDING_OVER)
         house.start()
-        worker = Worker(house) if with_worker else None
+        worker = Worker(house, PICTURES) if with_worker else None
         if worker is not None:
             worker.start()
         with app.state.streams.open():

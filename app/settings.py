@@ -1,6 +1,7 @@
 """What the surroundings may decide: environment variables with the prefix `FOREWARN_`."""
 
 import re
+from datetime import timedelta
 from functools import cached_property
 from importlib.util import find_spec
 from ipaddress import ip_network
@@ -11,6 +12,9 @@ from pydantic import field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 
+from app.domain.moment import Span
+
+OFF = "off"
 _RATE = re.compile(r"([1-9][0-9]{0,6})/(second|minute|hour)")
 
 
@@ -44,6 +48,12 @@ class Settings(BaseSettings):
     """Servers of NATS, separated by commas, that the ledger is passed on to; `nats://` or `tls://`."""
     nats_credentials: Path | None = None
     """A file with the credentials for them."""
+    ledger_name: str = "forewarn"
+    """What the ledgers are called in signed checkpoints: `NAME/organisations/ID`. It stays as it was first chosen."""
+    checkpoint_every: str = "PT1H"
+    """How often a ledger in which something happened is signed (ISO 8601); `off`: only when somebody asks."""
+    expected_checkpoints: Path | None = None
+    """A file with signed notes, or a directory of such files: what the ledgers must be to be served."""
 
     @field_validator("bootstrap_api_key")
     @classmethod
@@ -89,6 +99,27 @@ class Settings(BaseSettings):
             raise ValueError("FOREWARN_NATS_CREDENTIALS needs the package nkeys: install nats-py[nkeys].")
         return file
 
+    @field_validator("ledger_name")
+    @classmethod
+    def _a_name_in_notes(cls, name: str) -> str:
+        if not re.fullmatch(r"[!-*,-~]{1,128}", name):
+            raise ValueError("FOREWARN_LEDGER_NAME takes 1 to 128 visible ASCII characters, no plus among them.")
+        return name
+
+    @field_validator("checkpoint_every")
+    @classmethod
+    def _a_pace(cls, every: str) -> str:
+        if every != OFF and _elapsed(every) is None:
+            raise ValueError("FOREWARN_CHECKPOINT_EVERY takes off, or PT1M and more, without months, like PT1H.")
+        return every
+
+    @field_validator("expected_checkpoints")
+    @classmethod
+    def _expectations_there(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.exists():
+            raise ValueError("FOREWARN_EXPECTED_CHECKPOINTS names a file or a directory; there is none of that name.")
+        return path
+
     @model_validator(mode="after")
     def _test_clock_only_in_tests(self) -> "Settings":
         if self.clock and (self.environment != "test" or not self.clock.startswith("file:")):
@@ -120,6 +151,11 @@ class Settings(BaseSettings):
         return Path(self.url.database)
 
     @property
+    def checkpoint_interval(self) -> timedelta | None:
+        """How often a ledger is signed; None unless somebody asks."""
+        return None if self.checkpoint_every == OFF else _elapsed(self.checkpoint_every)
+
+    @property
     def nats_servers(self) -> list[str]:
         """The servers of NATS; none unless it is used."""
         return [one.strip() for one in self.nats_url.split(",")] if self.nats_url else []
@@ -131,3 +167,13 @@ class Settings(BaseSettings):
             return None
         count, unit = self.rate_limit.split("/")
         return int(count), {"second": 1.0, "minute": 60.0, "hour": 3600.0}[unit]
+
+
+def _elapsed(every: str) -> timedelta | None:
+    """A duration of a minute or more that is as long whenever it begins."""
+    try:
+        span = Span.parse(every)
+    except ValueError:
+        return None
+    elapsed = timedelta(days=span.days, microseconds=span.microseconds)
+    return None if span.months or elapsed < timedelta(minutes=1) else elapsed

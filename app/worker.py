@@ -18,6 +18,8 @@ from app.operations.audit import Auditor
 from app.operations.deliver import FOLLOWER, Deliverer
 from app.operations.follow import PAGE, lagging, step
 from app.operations.house import House
+from app.operations.pack_building import Pictures
+from app.operations.packer import Packer
 from app.operations.relay import relay_of
 from app.operations.tick import AT_ONCE, release, sweep, tick
 from app.projections.inline import UNHURRIED
@@ -41,9 +43,12 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Runs in a thread of `serve`, or is all that `forewarn worker` does."""
+    """Runs in a thread of `serve`, or is all that `forewarn worker` does.
 
-    def __init__(self, house: House) -> None:
+    Without `pictures` it builds no evidence packs.
+    """
+
+    def __init__(self, house: House, pictures: Pictures | None = None) -> None:
         self._house = house
         self._holder = uuid4().hex
         self._wake = threading.Event()
@@ -54,6 +59,7 @@ class Worker:
         self._attendant = Attendant(house)
         self._auditor = Auditor(house)
         self._deliverer = Deliverer(house)
+        self._packer = None if pictures is None else Packer(house, pictures)
         self._relay = relay_of(house)
         self._auditing: Iterator[int] | None = None
         self._next_audit = monotonic() + _FIRST_AUDIT
@@ -63,7 +69,10 @@ class Worker:
         """Work in a thread of its own, woken by every commit."""
         self._leave = self._house.bell.listen(self._wake.set)
         self._thread.start()
-        self._deliverer.start(alone=self._house.settings.dialect == "sqlite")  # It bears one process.
+        alone = self._house.settings.dialect == "sqlite"  # It bears one process.
+        self._deliverer.start(alone=alone)
+        if self._packer is not None:
+            self._packer.start(alone=alone)
         if self._relay is not None:
             self._relay.start()
 
@@ -73,6 +82,8 @@ class Worker:
         self._leave()
         self._wake.set()
         self._deliverer.stop()
+        if self._packer is not None:
+            self._packer.stop()
         if self._relay is not None:
             self._relay.stop()
         if not self._thread.is_alive():
@@ -109,7 +120,7 @@ class Worker:
         asked = tick(house, self._holder, system_clock())
         with house.database.read() as connection:
             # What is owed is followed by who sends it, at once; two would only wait for each other.
-            behind = [one for one in lagging(connection) if one[1] != FOLLOWER]
+            behind = [one for one in lagging(connection) if one[1] != FOLLOWER and one[0] not in house.withheld]
         at_ease = monotonic() - self._attended < EASE
         for organisation, name, events in behind:
             if not (at_ease and name in UNHURRIED and events <= PAGE):

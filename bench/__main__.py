@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import deliveries, http_submit, ledger, maps, measure
+from bench import backtests, deliveries, http_submit, ledger, maps, measure
 from bench.databases import CannotMeasure
 from bench.measure import Line, Scale
 
@@ -29,6 +29,7 @@ CASES: dict[str, Callable[[Scale], list[Line]]] = {
     "maps_sqlite": maps.on_sqlite,
     "deliveries_postgresql": deliveries.on_postgresql,
     "deliveries_sqlite": deliveries.on_sqlite,
+    "backtests": backtests.of_a_million,
 }
 HERE = Path(__file__).resolve().parent
 

@@ -294,7 +294,8 @@ def show_near_miss(reader: Reader, near_miss_id: str) -> dict[str, Any]:
 def opened(database_url: str, clock: Clock | None = None, **settings: Any) -> Iterator[Office]:
     """A house on a migrated database, with its writer started and its first organisation."""
     clock = clock or Clock()
-    house = House(Settings(database_url=database_url, **{"master_key": MASTER_KEY, **settings}), clock)
+    asked: dict[str, Any] = {"master_key": MASTER_KEY, "checkpoint_every": "off", **settings}
+    house = House(Settings(database_url=database_url, **asked), clock)
     try:
         if "default" not in house.organisations():
             house.open_organisation("default", "default", API_KEY)

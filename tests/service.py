@@ -15,6 +15,8 @@ from typing import Any
 
 import httpx2
 
+from tests.forked import Forked, forewarn
+
 ROOT = Path(__file__).resolve().parents[1]
 API_KEY = "bootstrap-key-of-the-tests-and-nothing-else"
 MASTER_KEY = "Zm9yZXdhcm4gdGVzdHMgYW5kIG5vdGhpbmcgZWxzZSE="
@@ -32,7 +34,7 @@ class RunningService:
     """A service that answered `/readyz`: where it listens, its process and what it logged."""
 
     base_url: str
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[bytes] | Forked"
     log_file: Path
 
     @property
@@ -76,16 +78,10 @@ def running_service(
     port = free_port()
     base_url = f"http://127.0.0.1:{port}"
     log_file = directory / f"service-{port}.log"
-    with log_file.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "serve", "--host", "127.0.0.1", "--port", str(port), *arguments],
-            cwd=directory,
-            env=surroundings(database_url, environment or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    log_file.touch()
+    process = _started(
+        ["serve", "--host", "127.0.0.1", "--port", str(port)], arguments, database_url, environment or {}, log_file
+    )
     service = RunningService(base_url, process, log_file)
     try:
         wait_until_ready(service)
@@ -93,6 +89,25 @@ def running_service(
     finally:
         if process.poll() is None:
             service.kill()
+
+
+def _started(
+    serve: list[str], more: tuple[str, ...], database_url: str, environment: Mapping[str, str], log_file: Path
+) -> "subprocess.Popen[bytes] | Forked":
+    """Forked, unless it is to have more arguments: processes that it starts itself are to be real ones."""
+    around, directory = surroundings(database_url, environment), log_file.parent
+    if not more:
+        return forewarn(serve, directory, around, log_file)
+    with log_file.open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *serve, *more],
+            cwd=directory,
+            env=around,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def surroundings(database_url: str, environment: Mapping[str, str]) -> dict[str, str]:
@@ -111,6 +126,7 @@ def surroundings(database_url: str, environment: Mapping[str, str]) -> dict[str,
         "FOREWARN_DATABASE_URL": database_url,
         "FOREWARN_BOOTSTRAP_API_KEY": API_KEY,
         "FOREWARN_MASTER_KEY": MASTER_KEY,
+        "FOREWARN_CHECKPOINT_EVERY": "off",
         **environment,
     }
 

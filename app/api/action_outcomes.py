@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.door import shown
 from app.api.looking import Reading
 from app.api.routes import told
@@ -12,7 +12,6 @@ from app.domain.decider import NotFound
 from app.operations.acting import NO_SUCH_ACTION
 from app.operations.outcome_counting import FOLLOWER
 from app.operations.outcome_document import of_action
-from app.operations.show import Reader
 
 router = APIRouter(prefix="/v1", tags=["actions"])
 READ = "near-misses:read"
@@ -25,7 +24,7 @@ def read_outcome(look: Reading, action_id: str, as_of: AsOf = None) -> Response:
     An action that is not done yet has no verdict, and says what is waited for.
     """
     with look.caught_up(FOLLOWER) as (reader, _):
-        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        at = then(look, reader, as_of)
         found = of_action(at, action_id, look.visit.door.house.clock() if at.as_of is None else None)
     if found is None:
         raise NotFound(NO_SUCH_ACTION)

@@ -7,16 +7,16 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.door import answered, door_of
 from app.api.groups import Locality, ServiceId, actions_of
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import ActionCancellation, ActionCompletion, ActionProgress, Body, EffectivenessCheck
 from app.api.schemas.answers import Action, ActionList
 from app.database.tables import actions
-from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.decider import NotFound
 from app.events.store import Cause
 from app.operations import acting
 from app.operations.acting import NO_SUCH_ACTION, Undertaking
@@ -49,17 +49,16 @@ def list_actions(
     row = actions.c
     chosen = select(row.action_id, row.sequence).where(row.organisation == look.organisation)
     if status is not None:
-        if status not in STATUSES:
-            raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+        must_be_one_of("status", status, STATUSES)
         chosen = chosen.where(row.status == status)
     for column, wanted in ((row.review_id, review_id), (row.governance_review_id, governance_review_id)):
         if wanted is not None:
             chosen = chosen.where(column == wanted)
     if overdue is not None:
         chosen = chosen.where((row.status == "overdue") == overdue)
-    if (of_group := actions_of(look.organisation, service_id, locality)) is not None:
-        chosen = chosen.where(row.action_id.in_(of_group))
     with look.reader() as reader:
+        if (of_group := actions_of(look.organisation, look.names_of(reader, service_id), locality)) is not None:
+            chosen = chosen.where(row.action_id.in_(of_group))
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = reader.actions([one.action_id for one in found[:limit]])
     return listed(request, items, [one.sequence for one in found], limit)
@@ -69,7 +68,7 @@ def list_actions(
 def read_action(look: Reading, action_id: str, as_of: AsOf = None) -> Response:
     """One action as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        at = then(look, reader, as_of)
         return answered(Answer(200, show(at, action_id)))
 
 

@@ -7,14 +7,14 @@ from sqlalchemy import and_, select
 from starlette.responses import Response
 
 from app.api.door import door_of, shown
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.routes import told
 from app.api.schemas import NothingToSay
 from app.api.schemas.answers import Delivery, DeliveryAttemptList, DeliveryList, EventTypeList
 from app.api.schemas.answers.message_examples import example_of
 from app.api.webhook_endpoints import MANAGE, Managing
 from app.database.tables import deliveries, delivery_attempts, webhook_endpoints
-from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.decider import NotFound
 from app.domain.endpoint import NO_SUCH_ENDPOINT
 from app.domain.webhook import TYPES
 from app.operations import endpoints
@@ -37,8 +37,7 @@ def list_deliveries(
     row, its = deliveries.c, webhook_endpoints.c
     chosen = select(deliveries).where(row.organisation == look.organisation, row.endpoint_id == endpoint_id)
     if status is not None:
-        if status not in STATUSES:
-            raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+        must_be_one_of("status", status, STATUSES)
         chosen = chosen.where(row.status == status)
     with look.caught_up("deliveries") as (reader, _):
         known = select(its.endpoint_id).where(its.organisation == look.organisation, its.endpoint_id == endpoint_id)

@@ -24,7 +24,8 @@ organisation is not found.
 
 **Lists** take `limit` and `cursor`, and answer `{items, next_cursor}` with a `Link` to the next page.
 
-**Then.** `as_of` takes a ledger sequence or an instant, and answers what was known at that time.
+**Then.** `as_of` takes a ledger sequence or an instant, and answers what was known at that time. What
+the ledger does not hold is refused (422): a sequence beyond its end, an instant to come, a time before its first event.
 
 Unknown fields and parameters are refused. Instants are RFC 3339 with an offset, durations ISO 8601.
 
@@ -40,7 +41,9 @@ TAGS = {
     "actions": "What a review agreed on: told how it goes, completed or cancelled, and looked at again.",
     "governance": "Leadership's reviews of a period: a frozen snapshot, decisions that cite records, and their gates.",
     "notices": "What people were told, and why: one for each of them and each command, however many events it made.",
+    "evidence": "Packs for inspectors: what happened in a period, with the proof that nothing was taken out.",
     "ledger": "All that ever happened, in one gapless order, as CloudEvents: page by page, or as a stream.",
+    "audit": "Every event of one thing, and everything that is tied to it, from a source's event to the outcome.",
     "sources": "Which systems are expected to speak, and how much there was to do, so that counts can become rates.",
     "fhir": "FHIR R4: adverse events and administered medicines in, near misses out as adverse events.",
     "duplicates": "Records of two systems that look like one occurrence: confirmed, dismissed, or told apart again.",
@@ -60,6 +63,7 @@ PARAMETERS = {
     "escalation_id": "The escalation's id.",
     "review_id": "The review's id.",
     "action_id": "The action's id.",
+    "evidence_pack_id": "The evidence pack's id.",
     "governance_review_id": "The governance review's id.",
     "signal_id": "The signal's id.",
     "recovery_barrier": "Why it did not reach the person.",
@@ -71,6 +75,7 @@ PARAMETERS = {
     "delivery_id": "The delivery's id: what the receiver knows as `webhook-id`.",
     "via": "The way it came: events, adapter/NAME or fhir.",
     "source": "The name under which the source reports; slashes belong to it.",
+    "source_event_id": "The source's own id of the event.",
     "incident_type": "A code of the taxonomy's `incident_types`.",
     "deviation": "A code of the taxonomy's `deviations`.",
     "classification": "A code of the taxonomy's `classifications`; left out, those that any active rule counts.",
@@ -145,6 +150,7 @@ _DETAILS = {
     "gate-not-met": "2 conditions are not met: `gates` names them.",
     "action-not-open": "The action is completed: agree on another one in a review that is open.",
     "action-not-completed": "Complete the action first: then look at whether it works.",
+    "evidence-pack-not-ready": "The pack is being built: ask GET until it is ready, then download it.",
     "governance-review-not-open": "The governance review is closed: open the next one, and go on there.",
     "endpoint-held": "The endpoint is held: put its receiver right, then POST …/enable.",
     "escalation-not-open": "The escalation is closed: look for a later one of the same key, or reopen its review.",
@@ -152,6 +158,7 @@ _DETAILS = {
     "handover-to-nobody": "Name the role or the person who is to take it on.",
     "merge-target-not-open": "The escalation to merge into is closed: name one that is open.",
     "signal-not-open": "It was answered already: read it again. What is new belongs into a review.",
+    "policy-less-sensitive": "Keep the rules as sensitive as they are, or say in `reason` why this is right.",
     "snooze-too-long": "Let the snooze end at most P7D after it began: nothing falls silent for longer.",
     "stale-epoch": "Somebody else was asked since: read the escalation again, its epoch is 2 now.",
     "review-merged": "The review was merged: go on in the review rev_5f0c7fb1c6d35d0fb29f6cb4ac3f0d7e.",

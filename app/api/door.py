@@ -28,7 +28,7 @@ from app.events.sealing import fingerprint, token
 from app.events.store import Cause, read_stream
 from app.operations.desk import Desk
 from app.operations.house import House
-from app.operations.job import Actor, Answer, Command, Idempotency, Job, Show
+from app.operations.job import Actor, Answer, Command, Idempotency, Job, Show, Unavailable
 from app.operations.keys import Principal
 
 BODY_LIMIT = 256 * 1024
@@ -123,6 +123,8 @@ class Door:
     def _admit(self, request: Request, principal: Principal | None, scope: str, *instead: str) -> "Visit":
         if principal is None:
             raise Unauthorized("Send a key that is valid here as `Authorization: Bearer <key>`.")
+        if (why := self.house.withheld.get(principal.organisation)) is not None:
+            raise Unavailable(why)
         if not any(principal.may(one) for one in (scope, *instead)):
             raise Forbidden(f"This needs a key with the scope {scope}.")
         self.house.keys.note_use(principal)

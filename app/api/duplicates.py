@@ -9,14 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app.api.door import Visit, answered, door_of
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import Body, DuplicateConfirmation, DuplicateDismissal, DuplicateRuleDocument, DuplicateUndoing
 from app.api.schemas.answers import DuplicateProposal, DuplicateProposalList, DuplicateRule
 from app.database.tables import duplicate_proposals
 from app.domain import duplicate_rule
-from app.domain.decider import Fault, Invalid
+from app.domain.decider import Invalid
 from app.events.store import Cause
 from app.operations import duplicating, settle
 from app.operations.desk import Desk
@@ -67,8 +67,7 @@ def list_duplicate_proposals(
     row = duplicate_proposals.c
     chosen = select(*duplicating.COLUMNS).where(row.organisation == look.organisation)
     if status is not None:
-        if status not in STATUSES:
-            raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+        must_be_one_of("status", status, STATUSES)
         chosen = chosen.where(row.status == status)
     if near_miss_id is not None:
         chosen = chosen.where((row.near_miss_id == near_miss_id) | (row.other_id == near_miss_id))

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.door import answered, door_of
 from app.api.groups import Locality, ServiceId, escalations_of
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import (
@@ -24,7 +24,7 @@ from app.api.schemas import (
 )
 from app.api.schemas.answers import Escalation, EscalationList
 from app.database.tables import escalations
-from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.decider import NotFound
 from app.domain.escalation import Status
 from app.domain.moment import parse_instant
 from app.events.store import Cause
@@ -57,15 +57,14 @@ def list_escalations(
     row = escalations.c
     chosen = select(row.escalation_id, row.sequence).where(row.organisation == look.organisation)
     if status is not None:
-        if status not in STATUSES:
-            raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+        must_be_one_of("status", status, STATUSES)
         chosen = chosen.where(row.status == status)
     for column, wanted in ((row.rule_id, rule_id), (row.overdue, overdue)):
         if wanted is not None:
             chosen = chosen.where(column == wanted)
-    if (of_group := escalations_of(look.organisation, service_id, locality)) is not None:
-        chosen = chosen.where(row.escalation_id.in_(of_group))
     with look.reader() as reader:
+        if (of_group := escalations_of(look.organisation, look.names_of(reader, service_id), locality)) is not None:
+            chosen = chosen.where(row.escalation_id.in_(of_group))
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = reader.escalations([one.escalation_id for one in found[:limit]])
     return listed(request, items, [one.sequence for one in found], limit)
@@ -75,7 +74,7 @@ def list_escalations(
 def read_escalation(look: Reading, escalation_id: str, as_of: AsOf = None) -> Response:
     """One escalation as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        at = then(look, reader, as_of)
         return answered(Answer(200, show(at, escalation_id)))
 
 

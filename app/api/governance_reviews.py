@@ -9,10 +9,10 @@ from sqlalchemy import Select, or_, select
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.door import Visit, answered, door_of
 from app.api.drawing import HTML, MARKDOWN, drawn
-from app.api.lists import Cursor, Limit, instant_of, listed, page
+from app.api.lists import Cursor, Limit, instant_of, listed, must_be_one_of, page
 from app.api.looking import Look, Reading
 from app.api.minutes_drawing import markdown
 from app.api.minutes_drawing import page as minutes_page
@@ -28,7 +28,6 @@ from app.api.schemas import (
 )
 from app.api.schemas.answers import GovernanceReview, GovernanceReviewList
 from app.database.tables import governance_review_places, governance_reviews
-from app.domain.decider import Fault, Invalid
 from app.domain.governance import Stage
 from app.events.store import Cause
 from app.operations import governance_document, governing
@@ -104,8 +103,7 @@ def list_governance_reviews(
         row.organisation == look.organisation
     )
     if status is not None:
-        if status not in STATUSES:
-            raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+        must_be_one_of("status", status, STATUSES)
         chosen = chosen.where(row.status == status)
     with look.reader() as reader:
         settled = look.settled(reader)
@@ -136,7 +134,7 @@ def _about(chosen: "Select[*tuple[Any, ...]]", organisation: str, kind: str, pla
 def read_governance_review(look: Reading, governance_review_id: str, as_of: AsOf = None) -> Response:
     """One governance review as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        return answered(Answer(200, show(_as_of(reader, as_of), governance_review_id)))
+        return answered(Answer(200, show(then(look, reader, as_of), governance_review_id)))
 
 
 @router.get(
@@ -146,7 +144,7 @@ def read_governance_review(look: Reading, governance_review_id: str, as_of: AsOf
 def read_minutes_page(look: Reading, governance_review_id: str, as_of: AsOf = None) -> Response:
     """The minutes as a page to be printed: the snapshot in tables, the decisions with what they rest on."""
     with look.reader() as reader:
-        at = _as_of(reader, as_of)
+        at = then(look, reader, as_of)
         return drawn(HTML, minutes_page(minutes(at, show(at, governance_review_id))))
 
 
@@ -157,7 +155,7 @@ def read_minutes_page(look: Reading, governance_review_id: str, as_of: AsOf = No
 def read_minutes_markdown(look: Reading, governance_review_id: str, as_of: AsOf = None) -> Response:
     """The same minutes as Markdown."""
     with look.reader() as reader:
-        at = _as_of(reader, as_of)
+        at = then(look, reader, as_of)
         return drawn(MARKDOWN, markdown(minutes(at, show(at, governance_review_id))))
 
 
@@ -232,7 +230,3 @@ async def changing(request: Request, review_id: str, model: type[Body]) -> Calla
         return await visit.command(review_id, carry_out, show, said)
 
     return change
-
-
-def _as_of(reader: Reader, as_of: str | None) -> Reader:
-    return Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))

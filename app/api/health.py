@@ -35,11 +35,14 @@ def readyz(request: Request) -> Response:
     """The database is there, has the right schema and takes writes, the writer works; with what a watcher wants."""
     house = door_of(request).house
     checks: dict[str, Any] = {"writer": "ok" if house.writer.alive else "stopped"}
+    if house.settings.expected_checkpoints is not None:
+        checks["expected_checkpoints"] = _as_expected(house)
     try:
         checks |= _database(house)
     except SQLAlchemyError:
         checks["database"] = "unavailable"
-    healthy = all(checks.get(name) == "ok" for name in ("writer", "database", "migrations", "writes"))
+    must = ("writer", "database", "migrations", "writes")
+    healthy = all(checks.get(name) == "ok" for name in must) and checks.get("expected_checkpoints", "ok") == "ok"
     body = {"status": "ready" if healthy else "unavailable", **checks}
     headers = {} if healthy else dict(PROBLEM_TYPES["unavailable"].headers)
     return shown(body, 200 if healthy else 503, headers)
@@ -93,6 +96,13 @@ def metrics(request: Request) -> Response:
         up = 0
     Gauge("forewarn_database_up", "1 while the database can be read.", registry=registry).set(up)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _as_expected(house: House) -> str:
+    """Who is withheld is told to themselves only."""
+    if not house.withheld:
+        return "ok"
+    return f"Not met: {len(house.withheld)} of the organisations are not served. The log names them, and says why."
 
 
 def _database(house: House) -> dict[str, Any]:

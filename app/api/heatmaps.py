@@ -141,7 +141,7 @@ def known_at(look: Look, as_of: str | None) -> Generator[tuple[Reader, Configura
     sequence = None
     if as_of is not None:  # Before the follower is asked how far it is, which then is at least as far.
         with look.reader() as reader:
-            sequence = sequence_of(reader, as_of)
+            sequence = sequence_of(look, reader, as_of)
     with look.caught_up("heatmap") as (reader, _):
         then = replace(reader, as_of=sequence)
         yield then, settled_then(then, look.settled(reader))

@@ -7,14 +7,13 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from app.api.door import answered, door_of
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Reading
 from app.api.receiving import checked
 from app.api.routes import told
 from app.api.schemas import NothingToSay
 from app.api.schemas.answers import IntakeRecordList, IntakeRecordRead, IntakeRecordReplayed
 from app.database.tables import intake_records
-from app.domain.decider import Fault, Invalid
 from app.domain.intake import Outcome
 from app.domain.moment import to_micros
 from app.operations import intake_records as kept
@@ -39,8 +38,7 @@ def list_intake_records(
     cursor: Cursor = None,
 ) -> Response:
     """What came in, the newest first, with what it was taken for and why."""
-    if status is not None and status not in STATUSES:
-        raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+    must_be_one_of("status", status, STATUSES)
     row = intake_records.c
     chosen = select(row.intake_id, row.sequence).where(row.organisation == look.organisation)
     for column, wanted in ((row.status, status), (row.source, source), (row.via, via)):

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.api.door import shown
 from app.domain.decider import Fault, Invalid
 from app.domain.moment import parse_moment
+from app.domain.spelling import instead_of
 from app.domain.zones import zone
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
@@ -44,6 +45,12 @@ def instant_of(name: str, text: str, zone_name: str) -> int:
         return parse_moment(text.replace(" ", "+"), zone(zone_name)).at
     except ValueError as error:
         raise Invalid(Fault(f"/query/{name}", "not-a-moment", str(error))) from None
+
+
+def must_be_one_of(name: str, said: str | None, known: Sequence[str]) -> None:
+    """Refuse a filter's code that there is not, naming the nearest (422)."""
+    if said is not None and said not in known:
+        raise Invalid(Fault(f"/query/{name}", "unknown-code", f"There is no such {name}: {instead_of(said, known)}"))
 
 
 def day_of(name: str, text: str) -> int:

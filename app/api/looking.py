@@ -44,6 +44,14 @@ class Look:
         """What the organisation has settled."""
         return self.visit.door.house.configurations.now(reader.connection, self.organisation)
 
+    def names_of(self, reader: Reader, service_id: str | None) -> tuple[str, ...] | None:
+        """All that records may call a service, whichever of its names was asked for."""
+        if service_id is None:
+            return None
+        settled = self.settled(reader)
+        own = settled.service_of(service_id)[0]
+        return own, *(alias for alias, its_own in settled.aliases.items() if its_own == own)
+
 
 def looking(scope: str, *instead: str, any_parameter: bool = False) -> Callable[[Request], Look]:
     """A dependency that lets a reader in who has the scope, or one of those that do instead of it.

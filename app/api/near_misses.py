@@ -11,12 +11,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api import problems
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.batches import REUSED, of_item, refuse_reused
 from app.api.door import BATCH_LIMIT, answered, door_of, shown
 from app.api.groups import Locality, ServiceId
-from app.api.lists import Cursor, Limit, instant_of, listed, page
-from app.api.looking import Auditing, Reading
+from app.api.lists import Cursor, Limit, instant_of, listed, must_be_one_of, page
+from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import (
     Batch,
@@ -29,9 +29,9 @@ from app.api.schemas import (
     WorkflowLink,
     validate,
 )
-from app.api.schemas.answers import BatchAnswer, History, NearMiss, NearMissList
+from app.api.schemas.answers import BatchAnswer, NearMiss, NearMissList
 from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses
-from app.domain.decider import Fault, Invalid, NotFound, Refused
+from app.domain.decider import NotFound, Refused
 from app.domain.near_miss import (
     Stage,
 )
@@ -123,13 +123,14 @@ def list_near_misses(
         zone_name = look.settled(reader).policy.time_zone
         chosen = select(row.near_miss_id, row.sequence).where(row.organisation == look.organisation)
         for column, wanted in (
-            (row.service_id, service_id),
             (row.locality, locality),
             (row.incident_type, incident_type),
             (row.deviation, deviation),
         ):
             if wanted is not None:
                 chosen = chosen.where(column == wanted)
+        if (names := look.names_of(reader, service_id)) is not None:
+            chosen = chosen.where(row.service_id.in_(names))
         if status is not None:
             chosen = _of_status(chosen, status)
         if occurred_from is not None:
@@ -158,19 +159,9 @@ def list_near_misses(
 def read_near_miss(look: Reading, near_miss_id: str, as_of: AsOf = None) -> Response:
     """One near miss as it stands, or as it was known at `as_of`; with what became of it, for whoever reported it."""
     with look.reader() as reader:
-        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        at = then(look, reader, as_of)
         near_miss = show(at, near_miss_id)
         return answered(Answer(200, {**near_miss, "feedback": feedback_on(at, near_miss)}))
-
-
-@router.get("/near-misses/{near_miss_id}/history", **told("audit:read", History, problems=["not-found"]))
-def read_history(look: Auditing, near_miss_id: str) -> Response:
-    """Every event of a near miss, in order: who, when, and what."""
-    with look.reader() as reader:
-        events = reader.history(f"near_miss/{near_miss_id}")
-    if not events:
-        raise NotFound(NO_SUCH_NEAR_MISS)
-    return shown({"items": events, "next_cursor": None})
 
 
 @router.put(
@@ -261,8 +252,7 @@ def _item(answer: Answer | Refused | None) -> dict[str, Any]:
 
 
 def _of_status(chosen: Select[*tuple[Any, ...]], status: str) -> Select[*tuple[Any, ...]]:
-    if status not in STATUSES:
-        raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+    must_be_one_of("status", status, STATUSES)
     row, member, raised = near_misses.c, escalation_members.c, escalations.c
     under_review = exists().where(
         and_(

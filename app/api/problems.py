@@ -25,6 +25,7 @@ from app.api import outcomes
 from app.api.pointers import MOST_FAULTS, pointer
 from app.database.engine import is_connection_lost
 from app.domain.decider import Fault, Gate, GateNotMet, Invalid, Refused
+from app.domain.sensitivity import LessSensitive, PolicyLessSensitive
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEDIA_TYPE = "application/problem+json"
@@ -53,6 +54,7 @@ PROBLEM_TYPES = {
     "action-not-open": ProblemType(409, "The action is completed or cancelled"),
     "action-not-completed": ProblemType(409, "The action is not completed yet"),
     "endpoint-held": ProblemType(409, "The endpoint is held"),
+    "evidence-pack-not-ready": ProblemType(409, "The evidence pack is not ready"),
     "governance-review-not-open": ProblemType(409, "The governance review is closed"),
     "escalation-not-open": ProblemType(409, "The escalation is not open"),
     "handover-to-nobody": ProblemType(409, "Nobody would take it on"),
@@ -60,6 +62,7 @@ PROBLEM_TYPES = {
     "merge-target-not-open": ProblemType(409, "The escalation to merge into is not open"),
     "signal-not-open": ProblemType(409, "The signal was answered already"),
     "snooze-too-long": ProblemType(409, "The snooze is longer than the ladder allows"),
+    "policy-less-sensitive": ProblemType(409, "The policy would have opened fewer reviews"),
     "stale-epoch": ProblemType(409, "Somebody else was asked since"),
     "review-merged": ProblemType(409, "The review goes on in another one"),
     "reviewer-involved": ProblemType(409, "Who was involved does not conclude the review alone"),
@@ -112,10 +115,25 @@ def document_of(refusal: Refused, instance: str | None = None) -> dict[str, obje
             return document(refusal.code, refusal.detail, instance, errors=refusal.faults)
         case GateNotMet():
             return document(refusal.code, refusal.detail, instance, gates=refusal.gates)
+        case PolicyLessSensitive():
+            return {**document(refusal.code, refusal.detail, instance), "lost": lost_reviews(refusal.found)}
         case _ if refusal.code in PROBLEM_TYPES:
             return document(refusal.code, refusal.detail, instance)
         case _:
             return document(GateNotMet.code, refusal.detail, instance, gates=[Gate(refusal.code, refusal.detail)])
+
+
+def lost_reviews(found: LessSensitive) -> list[dict[str, object]]:
+    """The episodes that a policy would have lost, as they are named wherever they are shown."""
+    return [
+        {
+            "rule_id": one.rule_id,
+            "key": dict(one.key),
+            "crossed_at": one.crossed_at,
+            "near_miss_ids": list(one.near_miss_ids),
+        }
+        for one in found.episodes
+    ]
 
 
 def problem(

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.door import answered, door_of
 from app.api.groups import Locality, ServiceId, reviews_of
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import (
@@ -27,7 +27,7 @@ from app.api.schemas import (
 )
 from app.api.schemas.answers import Review, ReviewList
 from app.database.tables import reviews
-from app.domain.decider import Fault, Invalid, NotFound
+from app.domain.decider import NotFound
 from app.domain.review import Stage
 from app.events.store import Cause
 from app.operations import reviewing
@@ -58,14 +58,13 @@ def list_reviews(
     row = reviews.c
     chosen = select(row.review_id, row.sequence).where(row.organisation == look.organisation)
     if status is not None:
-        if status not in STATUSES:
-            raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+        must_be_one_of("status", status, STATUSES)
         chosen = chosen.where(row.status == status)
     if escalation_id is not None:
         chosen = chosen.where(row.escalation_id == escalation_id)
-    if (of_group := reviews_of(look.organisation, service_id, locality)) is not None:
-        chosen = chosen.where(row.review_id.in_(of_group))
     with look.reader() as reader:
+        if (of_group := reviews_of(look.organisation, look.names_of(reader, service_id), locality)) is not None:
+            chosen = chosen.where(row.review_id.in_(of_group))
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = reader.reviews([one.review_id for one in found[:limit]])
     return listed(request, items, [one.sequence for one in found], limit)
@@ -75,7 +74,7 @@ def list_reviews(
 def read_review(look: Reading, review_id: str, as_of: AsOf = None) -> Response:
     """One review as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        at = then(look, reader, as_of)
         return answered(Answer(200, show(at, review_id)))
 
 

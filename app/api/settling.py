@@ -11,6 +11,7 @@ from starlette.responses import Response
 from app.api.door import answered, door_of
 from app.api.lists import Cursor, Limit, before, day_of, listed, page
 from app.api.looking import Reading
+from app.api.problems import lost_reviews
 from app.api.routes import told
 from app.api.schemas import ServiceRegistration, TaxonomyChanges
 from app.api.schemas.answers import Policy, PolicyVersions, Service, ServiceList, Taxonomy
@@ -26,6 +27,7 @@ from app.events.codec import decode
 from app.events.envelope import instant
 from app.events.store import Cause, read_stream
 from app.operations import settle
+from app.operations.backtest_asking import NOT_ADOPTED
 from app.operations.chance_firings import expected
 from app.operations.configuration import POLICY_STREAM
 from app.operations.desk import Desk
@@ -35,7 +37,6 @@ from app.operations.reporting import Sealer
 from app.operations.show import Reader
 
 CHANCE = "expected_chance_firings"
-"""Worked out, never adopted: a policy that was read may be put back with it."""
 
 router = APIRouter(prefix="/v1", tags=["settings"])
 READ = "near-misses:read"
@@ -116,17 +117,20 @@ def read_policy(look: Reading) -> Response:
     """The policy in force."""
     with look.reader() as reader:
         policy = look.settled(reader).policy
-        return answered(Answer(200, {**show_policy(policy), **_chance(reader, policy, look.visit.now)}))
+        return answered(Answer(200, {**show_in_force(reader), **_chance(reader, policy, look.visit.now)}))
 
 
-@router.put("/policy", **told(WRITE, Policy, body=PolicyDocument))
+@router.put("/policy", **told(WRITE, Policy, body=PolicyDocument, problems=["policy-less-sensitive"]))
 async def adopt_policy(request: Request) -> Response:
-    """Put a whole policy in force; what its rules find among recent reports is raised at once."""
+    """Put a whole policy in force; what its rules find among recent reports is raised at once.
+
+    One that would have opened fewer reviews over the last 180 days needs a `reason` of its own.
+    """
     visit = await door_of(request).enter(request, WRITE)
     said = await visit.document()
     if not isinstance(said, dict):
         raise Invalid(Fault("", "wrong-type", "Send the policy as an object."))
-    document = {name: one for name, one in cast("dict[str, Any]", said).items() if name != CHANCE}
+    document = {name: one for name, one in cast("dict[str, Any]", said).items() if name not in NOT_ADOPTED}
     adoption.decide(adoption.Adopt(document), adoption.INITIAL)  # What is wrong with it is told without the lock.
     if_match = visit.if_match()
 
@@ -137,7 +141,7 @@ async def adopt_policy(request: Request) -> Response:
     return await visit.command(
         "policy",
         lambda desk, cause: settle.adopt_policy(desk, cause, document, if_match),
-        lambda reader, _: show_policy(reader.settled().policy),
+        lambda reader, _: show_in_force(reader),
         document,
         beside=read_chance,
     )
@@ -151,9 +155,10 @@ def list_policy_versions(look: Reading, request: Request, limit: Limit = 50, cur
         items: list[dict[str, Any]] = [{**show_policy(adoption.INITIAL), "adopted_at": None}]
         policy = adoption.INITIAL
         for envelope in adopted:
-            policy = adoption.evolve(policy, decode(envelope))
+            event = decode(envelope)
+            policy = adoption.evolve(policy, event)
             by = {"adopted_at": instant(envelope.recorded_at), "adopted_by": envelope.actor}
-            items.append({**show_policy(policy), **by})
+            items.append({**show_policy(policy), **_fewer(event), **by})
     return listed(request, *_older(items, cursor, limit), limit)
 
 
@@ -179,6 +184,22 @@ def show_taxonomy(words: taxonomy.Taxonomy) -> dict[str, Any]:
 def show_policy(policy: adoption.Policy) -> dict[str, Any]:
     """The policy as the contract shows it."""
     return {"version": policy.version, **policy_document(policy)}
+
+
+def show_in_force(reader: Reader) -> dict[str, Any]:
+    """The policy in force, and what it would have lost of what came before it."""
+    adopted = read_stream(reader.connection, reader.organisation, POLICY_STREAM, reader.as_of)
+    if not adopted:
+        return show_policy(adoption.INITIAL)
+    event: adoption.Adopted = decode(adopted[-1])
+    return {**show_policy(adoption.evolve(adoption.INITIAL, event)), **_fewer(event)}
+
+
+def _fewer(event: adoption.Adopted) -> dict[str, Any]:
+    fewer = event.less_sensitive
+    if fewer is None:
+        return {}
+    return {"less_sensitive": {"lost": fewer.lost, "looked_back": fewer.looked_back, "episodes": lost_reviews(fewer)}}
 
 
 def _chance(reader: Reader, policy: adoption.Policy, now: datetime) -> dict[str, Any]:

@@ -6,20 +6,18 @@ from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, then
 from app.api.door import answered, door_of
 from app.api.groups import Locality, ServiceId
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas import SignalAcknowledgement
 from app.api.schemas.answers import Signal, SignalList
 from app.database.tables import signals
-from app.domain.decider import Fault, Invalid
 from app.domain.signal import KINDS
 from app.operations import signalling
 from app.operations.job import Answer
-from app.operations.show import Reader
 
 router = APIRouter(prefix="/v1", tags=["signals"])
 READ = "near-misses:read"
@@ -41,18 +39,18 @@ def list_signals(
     """Every signal, answered or not, the newest first."""
     row = signals.c
     chosen = select(row.signal_id, row.sequence).where(row.organisation == look.organisation)
-    for name, wanted, known in (("status", status, STATUSES), ("kind", kind, KINDS)):
-        if wanted is not None and wanted not in known:
-            raise Invalid(Fault(f"/query/{name}", "unknown-code", f"Use one of: {', '.join(known)}."))
-    for column, wanted in (
-        (row.status, status),
-        (row.kind, kind),
-        (row.service_id, service_id),
-        (row.locality, locality),
-    ):
-        if wanted is not None:
-            chosen = chosen.where(column == wanted)
+    must_be_one_of("status", status, STATUSES)
+    must_be_one_of("kind", kind, KINDS)
     with look.reader() as reader:
+        for column, wanted in (
+            (row.status, status),
+            (row.kind, kind),
+            (row.locality, locality),
+        ):
+            if wanted is not None:
+                chosen = chosen.where(column == wanted)
+        if (names := look.names_of(reader, service_id)) is not None:
+            chosen = chosen.where(row.service_id.in_(names))
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
         items = signalling.documents(reader, [one.signal_id for one in found[:limit]])
     return listed(request, items, [one.sequence for one in found], limit)
@@ -62,7 +60,7 @@ def list_signals(
 def read_signal(look: Reading, signal_id: str, as_of: AsOf = None) -> Response:
     """One signal with the numbers that it was told by, as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = Reader(reader.connection, reader.vault, reader.organisation, sequence_of(reader, as_of))
+        at = then(look, reader, as_of)
         return answered(Answer(200, signalling.show(at, signal_id)))
 
 

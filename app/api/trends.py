@@ -7,7 +7,6 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Query
@@ -25,6 +24,7 @@ from app.api.trend_picture import picture
 from app.database.tables import events, heard_sources
 from app.domain.decider import Fault, Invalid
 from app.domain.moment import from_micros, parse_instant
+from app.domain.spelling import instead_of
 from app.domain.taxonomy import Words
 from app.domain.taxonomy_check import advice
 from app.domain.taxonomy_default import UNKNOWN
@@ -100,7 +100,7 @@ class Question:
         }
         for name, (said, known) in words.items():
             if said is not None and said not in known:
-                yield Fault(f"/query/{name}", "unknown-code", f"There is no such {name}. {_nearest(said, known)}")
+                yield Fault(f"/query/{name}", "unknown-code", f"There is no such {name}: {instead_of(said, known)}")
         charts = FITTING.get(self.measure, tuple(one for one in CHARTS if one != "p"))
         if self.bucket == "event":
             charts = BETWEEN
@@ -139,7 +139,7 @@ def _asked(look: Look, question: Question) -> Generator[tuple[Reader, Configurat
     sequence = None
     if question.as_of is not None:  # Before the follower is asked how far it is, which then is at least as far.
         with look.reader() as reader:
-            sequence = sequence_of(reader, question.as_of)
+            sequence = sequence_of(look, reader, question.as_of)
     with look.caught_up("heatmap") as (reader, _):
         if sequence is None or question.as_of is None:
             settled = look.settled(reader)
@@ -199,9 +199,3 @@ def _unknown_names(reader: Reader, settled: Configuration, filters: dict[str, st
         known = set(reader.connection.execute(of_these).scalars())
         if source not in known:
             yield Fault("/query/source", "unknown-code", unheard("source", source, known))
-
-
-def _nearest(said: str, known: Iterable[str]) -> str:
-    near = get_close_matches(said, list(known), n=3)
-    nearest = f"The nearest: {', '.join(near)}. " if near else ""
-    return f"{nearest}Use one of: {', '.join(known)}."

@@ -9,13 +9,12 @@ from sqlalchemy import select
 from starlette.responses import Response
 
 from app.api.door import Visit, answered, door_of
-from app.api.lists import Cursor, Limit, listed, page
+from app.api.lists import Cursor, Limit, listed, must_be_one_of, page
 from app.api.looking import Look, looking
 from app.api.routes import told
 from app.api.schemas import Body, EndpointChanges, EndpointRecovery, EndpointRegistration, NothingToSay
 from app.api.schemas.answers import WebhookEndpoint, WebhookEndpointGiven, WebhookEndpointList
 from app.database.tables import webhook_endpoints
-from app.domain.decider import Fault, Invalid
 from app.events.store import Cause
 from app.operations import endpoints
 from app.operations.acting import instant_of
@@ -63,8 +62,7 @@ def list_endpoints(
     """The endpoints of the organisation, in every status, the newest first."""
     row = webhook_endpoints.c
     chosen = select(row.endpoint_id, row.sequence).where(row.organisation == look.organisation)
-    if status is not None and status not in STATUSES:
-        raise Invalid(Fault("/query/status", "unknown-code", f"Use one of: {', '.join(STATUSES)}."))
+    must_be_one_of("status", status, STATUSES)
     chosen = chosen.where(row.status == status if status is not None else row.status != "deleted")
     with look.reader() as reader:
         found = reader.connection.execute(page(chosen, row.sequence, cursor, limit)).all()
@@ -158,7 +156,7 @@ async def recover_endpoint(request: Request, endpoint_id: str) -> Response:
     change = await changing(request, endpoint_id, EndpointRecovery)
 
     def recover(cause: Cause, receiver: Receiver) -> None:
-        endpoints.recover(cause, receiver, instant_of(receiver.desk, change.said["since"], "/since"))
+        endpoints.recover(cause, receiver, instant_of(receiver.desk.configuration, change.said["since"], "/since"))
 
     return await change(recover)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, product
 from math import isfinite
 from typing import Annotated, Any
@@ -16,7 +16,7 @@ from app.api.door import shown
 from app.api.looking import Look, looking
 from app.api.routes import told
 from app.api.schemas.answers import Window, WindowExplained
-from app.database.tables import FOR_EVER, escalations, events, window_entries
+from app.database.tables import escalations, events, standing, window_entries
 from app.domain.decider import Fault, Invalid
 from app.domain.explanation import Explanation, explain
 from app.domain.moment import Moment, format_instant, from_micros, moment_of, to_micros, upper_bound
@@ -122,7 +122,7 @@ def key_is_missing(rule: Rule, key: Key) -> bool:
 
 
 def _standing(look: Look, reader: Reader, rule_id: str, as_of: str | None) -> Standing:
-    sequence = sequence_of(reader, as_of)
+    sequence = sequence_of(look, reader, as_of)
     settled = look.settled(reader) if sequence is None else load(reader.connection, look.organisation, sequence)
     rule = settled.policy.rule(rule_id)
     if rule is None:
@@ -173,11 +173,8 @@ def _entries(reader: Reader, rule: Rule, keys: Sequence[Key], here: Moment, sequ
         entry.key_text.in_([key_text(key) for key in keys]),
         entry.at > low,
         entry.at <= high,
+        *standing(window_entries, sequence),
     )
-    if sequence is None:
-        chosen = chosen.where(entry.valid_to == FOR_EVER)
-    else:
-        chosen = chosen.where(entry.valid_from <= sequence, entry.valid_to > sequence)
     return [
         Entry(
             row.near_miss_id,
@@ -196,20 +193,25 @@ def _episode(
 ) -> tuple[str | None, str | None, int | None]:
     """The open escalation of a key, else the one closed last and when."""
     row = escalations.c
-    chosen = select(row.escalation_id, row.closed_at, row.closed_sequence).where(
+    chosen = select(row.escalation_id, row.is_open, row.closed_at).where(
         row.organisation == reader.organisation,
         row.rule_id == rule.id,
         row.key_text.in_([key_text(key) for key in keys]),
         row.status != "historical",
     )
-    if sequence is not None:
-        chosen = chosen.where(row.sequence <= sequence)
-    found = reader.connection.execute(chosen.order_by(row.sequence.desc()).limit(1)).first()
-    if found is None:
-        return None, None, None
-    if found.closed_sequence is None or (sequence is not None and found.closed_sequence > sequence):
-        return found.escalation_id, None, None
-    return None, found.escalation_id, found.closed_at
+    if sequence is None:
+        found = [
+            (one.escalation_id, None if one.is_open else one.closed_at) for one in reader.connection.execute(chosen)
+        ]
+    else:  # The table knows how each stands, and not how it stood: it may have been closed, and opened again.
+        of_then = chosen.where(row.sequence <= sequence)
+        then = replace(reader, as_of=sequence)
+        found = list(then.closings([one.escalation_id for one in reader.connection.execute(of_then)]).items())
+    open_id = next((escalation_id for escalation_id, closed_at in found if closed_at is None), None)
+    if open_id is not None or not found:
+        return open_id, None, None
+    closed_id, closed_at = max(found, key=lambda one: one[1] or 0)
+    return None, closed_id, closed_at
 
 
 def _cooling_until(rule: Rule, closed_at: int | None, now: int, settled: Configuration) -> int | None:

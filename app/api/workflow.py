@@ -12,11 +12,10 @@ from app.api.asof import AsOf
 from app.api.door import shown
 from app.api.groups import Locality, ServiceId
 from app.api.heatmaps import known_at
-from app.api.lists import instant_of
+from app.api.lists import instant_of, must_be_one_of
 from app.api.looking import Reading
 from app.api.routes import told
 from app.api.schemas.answers import PlanDeviations, StageSuggestions
-from app.domain.decider import Fault, Invalid
 from app.domain.moment import to_micros
 from app.operations import stage_hints
 from app.operations.heatmaps import Asked, checked, come_to
@@ -53,8 +52,7 @@ def read_plan_deviations(
 
     Counted is what a heatmap counts.
     """
-    if group_by not in GROUPS:
-        raise Invalid(Fault("/query/group_by", "unknown-code", f"Use one of: {', '.join(GROUPS)}."))
+    must_be_one_of("group_by", group_by, GROUPS)
     said = {
         "service_id": service_id,
         "locality": locality,

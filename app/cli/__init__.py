@@ -1,35 +1,18 @@
-"""The command line: `forewarn serve`, and everything that is done beside it."""
+"""The way in by the command line. `forewarn verify` goes past the house: it needs no setting, database or network."""
 
-import typer
-from pydantic import ValidationError
+import sys
 
-from app.cli import demo, importing, keys, organisations, serving, upkeep
-from app.cli.saying import log_plainly, say
-from app.clock import ClockUnreadable
-from app.database import sole
-from app.domain.decider import Refused
-from app.operations.house import CannotStart
-
-cli = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-cli.command("serve")(serving.serve)
-cli.command("api")(serving.api)
-cli.command("worker")(serving.worker)
-cli.command("import")(importing.import_file)
-cli.command("demo")(demo.demo)
-cli.command("rebuild")(upkeep.rebuild_projection)
-cli.add_typer(keys.commands, name="keys")
-cli.add_typer(organisations.commands, name="organisations")
+from app.cli.saying import log_plainly
 
 
 def main() -> None:
-    """The console script; what cannot be done is said in one sentence, without a traceback."""
+    """The console script."""
     log_plainly()
-    try:
-        cli()
-    except (CannotStart, sole.AlreadyServed, ClockUnreadable, Refused) as refusal:
-        say(str(refusal))
-        raise SystemExit(1) from None
-    except ValidationError as error:
-        for one in error.errors():
-            say(one["msg"].removeprefix("Value error, "))
-        raise SystemExit(1) from None
+    if sys.argv[1:2] == ["verify"]:
+        from app.cli.verifying import alone
+
+        alone(sys.argv[2:])
+    else:
+        from app.cli.commands import run
+
+        run()

@@ -14,6 +14,12 @@ def tell(document: object) -> None:
     sys.stdout.flush()
 
 
+def write(text: str) -> None:
+    """A command's answer that is a text: as it is."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def say(sentence: str) -> None:
     """A sentence for whoever typed the command."""
     sys.stderr.write(sentence + "\n")

@@ -11,6 +11,7 @@ import typer
 
 from app.cli.saying import log_plainly, tell
 from app.database import migrate, sole
+from app.operations.expected import expected, hold_back
 from app.operations.house import CannotStart, House
 from app.settings import Settings
 
@@ -32,6 +33,8 @@ def serve(
     settings = Settings()
     with _alone(settings, workers):
         migrate.upgrade(settings.database_url)
+        with contextlib.closing(House(settings)) as house:
+            expected(house)  # An emptied database is not to be begun anew.
         bootstrap(settings)
         _run(host, port, workers, "app.cli.serving:serving")
 
@@ -43,20 +46,21 @@ def api(
 ) -> None:
     """Serve the API alone, on a PostgreSQL whose schema is up to date."""
     _only_postgresql(Settings(), "api")
-    with contextlib.closing(House(Settings())):
-        pass
+    with contextlib.closing(House(Settings())) as house:
+        expected(house)
     _run(host, port, workers, "app.cli.serving:answering")
 
 
 def worker() -> None:
     """Do the worker's work alone, on a PostgreSQL whose schema is up to date."""
+    from app.api.pack_pictures import PICTURES
     from app.worker import Worker
 
     _only_postgresql(Settings(), "worker")
-    house = House(Settings())
+    house = _held_to_its_word()
     house.start()
     try:
-        Worker(house).run_until_signalled()
+        Worker(house, PICTURES).run_until_signalled()
     finally:
         house.close(FINISHING)
 
@@ -66,7 +70,7 @@ def serving() -> "FastAPI":
     from app.main import create_app
 
     log_plainly()
-    return create_app(House(Settings()))
+    return create_app(_held_to_its_word())
 
 
 def answering() -> "FastAPI":
@@ -74,7 +78,7 @@ def answering() -> "FastAPI":
     from app.main import create_app
 
     log_plainly()
-    return create_app(House(Settings()), with_worker=False)
+    return create_app(_held_to_its_word(), with_worker=False)
 
 
 def bootstrap(settings: Settings) -> None:
@@ -85,6 +89,17 @@ def bootstrap(settings: Settings) -> None:
         key = house.open_organisation("default", "default", settings.bootstrap_api_key)
         if key is not None and settings.bootstrap_api_key is None:
             tell({"organisation_id": "default", "admin_key": key.secret})
+
+
+def _held_to_its_word() -> House:
+    """The house, without those whose ledger is not what FOREWARN_EXPECTED_CHECKPOINTS says."""
+    house = House(Settings())
+    try:
+        hold_back(house)
+    except BaseException:
+        house.close()
+        raise
+    return house
 
 
 @contextlib.contextmanager

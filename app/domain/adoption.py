@@ -9,6 +9,7 @@ from typing import Any
 from app.domain.decider import Fault, Invalid
 from app.domain.moment import Span
 from app.domain.policy import DEFAULT_POLICY, Policy, parse_policy, policy_document
+from app.domain.sensitivity import LessSensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +21,14 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """The policy in force from here on, complete with the defaults that were filled in."""
+    """The policy in force from here on, complete with the defaults that were filled in.
+
+    `less_sensitive`: the reviews that it would not have opened in the time before, adopted with a reason.
+    """
 
     policy_version: int
     policy: dict[str, Any]
+    less_sensitive: LessSensitive | None = None
 
 
 def decide(command: Adopt, policy: Policy) -> list[Adopted]:

@@ -60,6 +60,11 @@ class Policy:
         has_own = any(rule.id == BREACHED_REVIEWS.id for rule in self.rules)
         object.__setattr__(self, "judging", self.rules if has_own else (*self.rules, BREACHED_REVIEWS))
 
+    @property
+    def counted(self) -> frozenset[str]:
+        """The classifications that any active rule counts."""
+        return frozenset(name for rule in self.rules if rule.mode == "active" for name in rule.count_classifications)
+
     def rule(self, rule_id: str) -> Rule | None:
         """The rule of that id, whichever version it was first written for."""
         return next((rule for rule in self.judging if rule.id == rule_id), None)

@@ -6,10 +6,12 @@ from app.domain import (
     action,
     adoption,
     chase,
+    checkpoint,
     denominator,
     duplicate_rule,
     endpoint,
     escalation,
+    evidence_pack,
     governance,
     governance_cadence,
     intake,
@@ -117,6 +119,9 @@ CATALOGUE: dict[str, Entry] = {
     "governance_review.overdue": Entry(governance.Overdue),
     "governance_review.closed": Entry(governance.Closed),
     "governance_cadence.missed": Entry(governance_cadence.Missed),
+    "evidence_pack.requested": Entry(evidence_pack.Requested),
+    "evidence_pack.ready": Entry(evidence_pack.Ready),
+    "evidence_pack.failed": Entry(evidence_pack.Failed),
     "outcome.scheduled": Entry(outcome.Scheduled),
     "outcome.put_off": Entry(outcome.PutOff),
     "outcome.assessed": Entry(outcome.Assessed),
@@ -140,6 +145,7 @@ CATALOGUE: dict[str, Entry] = {
     "endpoint.replay_asked": Entry(endpoint.ReplayAsked),
     "endpoint.tested": Entry(endpoint.Tested),
     "endpoint.deleted": Entry(endpoint.Deleted),
+    "ledger.checkpointed": Entry(checkpoint.Checkpointed),
 }
 
 NAMES: dict[type[Any], tuple[str, int]] = {

@@ -86,6 +86,10 @@ class Head:
                 causation = causation or event_id
         return appended
 
+    def root(self) -> bytes:
+        """The root over all events, those appended just now among them."""
+        return self._frontier.extend(self._leaves).root()
+
     def values(self) -> dict[str, Any]:
         """The head row as it is to be written."""
         frontier = self._frontier.extend(self._leaves)

@@ -8,7 +8,6 @@ escalation is closed too; and once the last one of any review has, what came of 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
 
 from app.domain import action, escalation, review
 from app.domain.action import Action, Agreed, Method
@@ -16,20 +15,19 @@ from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.escalation import Raised
 from app.domain.ladder import Reach
 from app.domain.moment import from_micros, parse_moment, to_micros
-from app.domain.sealed import Reference, SealedText
+from app.domain.sealed import SealedText
 from app.events.store import Cause, Draft
 from app.operations import outcomes
 from app.operations.asking import reach_of
+from app.operations.configuration import Configuration
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
-from app.operations.reporting import Sealer
+from app.operations.reporting import Sealer, sealed_before
 from app.operations.timing import timer_cause
 from app.projections.timers import ACTION
 
 NO_SUCH_ACTION = "No action of that id belongs to this organisation: GET /v1/actions lists them."
 STALE = "It has changed since: read it again and repeat the request with its new ETag."
-
-Sealed = TypeVar("Sealed", Reference, SealedText)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ class Undertaking:
 
     def text(self, words: str, *formerly: SealedText | None) -> SealedText:
         """Words sealed under the action's key; as they were sealed formerly, if they are the same."""
-        said = _same(self.desk, words, [one for one in formerly if one is not None])
+        said = sealed_before(self.desk, words, [one for one in formerly if one is not None])
         return said or Sealer(self.desk, self.agreed.description.key).text(words)
 
 
@@ -125,7 +123,7 @@ def progress(desk: Desk, cause: Cause, undertaking: Undertaking, note: str) -> N
 
 def complete(desk: Desk, cause: Cause, undertaking: Undertaking, effective_from: str, evidence: str) -> None:
     """It is done, and works from a date or an instant on, which may have passed."""
-    effective_at = instant_of(desk, effective_from, "/effective_from")
+    effective_at = instant_of(desk.configuration, effective_from, "/effective_from")
     ended = undertaking.state.ended
     sealed = undertaking.text(evidence, ended.evidence if isinstance(ended, action.Completed) else None)
     _end(desk, cause, undertaking, action.Complete(effective_from, effective_at, sealed, cause.actor))
@@ -146,8 +144,8 @@ def check_effectiveness(
     command = action.CheckEffectiveness(
         method,
         undertaking.text(result, *(one.result for one in checks)),
-        _same(desk, by, [one.by for one in checks]) or Sealer(desk).reference("staff", by),
-        instant_of(desk, at, "/at"),
+        sealed_before(desk, by, [one.by for one in checks]) or Sealer(desk).reference("staff", by),
+        instant_of(desk.configuration, at, "/at"),
     )
     desk.append(cause, [undertaking.draft(command)])
 
@@ -157,10 +155,10 @@ def open_among(desk: Desk, action_ids: Iterable[str]) -> list[str]:
     return [one for one in action_ids if read(desk, one).state.ended is None]
 
 
-def instant_of(desk: Desk, moment: str, pointer: str) -> datetime:
+def instant_of(settled: Configuration, moment: str, pointer: str) -> datetime:
     """The instant that a date or an instant stands for: a date is the start of that day in the organisation's zone."""
     try:
-        return from_micros(parse_moment(moment, desk.configuration.zone).at)
+        return from_micros(parse_moment(moment, settled.zone).at)
     except ValueError as error:  # Midnight of the first or last day that there is, elsewhere than in Greenwich.
         raise Invalid(Fault(pointer, "not-a-moment", str(error))) from None
 
@@ -190,9 +188,3 @@ def _monitoring_ended(undertaking: Undertaking) -> list[Draft]:
 def _is_due(undertaking: Undertaking) -> bool:
     due_at = undertaking.state.due_at
     return due_at is not None and due_at <= undertaking.now
-
-
-def _same(desk: Desk, words: str, formerly: list[Sealed]) -> Sealed | None:
-    """The same words as they were sealed before: sealed anew they would look like others."""
-    opener = desk.vault.opener(desk.connection, desk.organisation, [one.key for one in formerly])
-    return next((one for one in formerly if opener(one) == words), None)

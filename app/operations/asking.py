@@ -49,6 +49,12 @@ def _reach(desk: "Desk", of_services: Iterable[Service]) -> Reach:
     return {role: tuple(holders) for role, holders in held.items()}
 
 
+def managers_of(desk: "Desk", service_id: str | None) -> tuple[tuple[str, ...], bool]:
+    """The managers of a service: the role, then by name those who hold it; and whether that reaches nobody."""
+    holders = reach_of(desk, service_id)["manager"]
+    return ("manager", *(one for one in holders if one.startswith("staff/"))), not holders
+
+
 def terms_in(desk: "Desk", rule: Rule, policy: Policy) -> Terms:
     """The ladder of a rule as it is to be kept, persons in it by the token that they act under too."""
     calendar = calendar_of(policy, from_micros(desk.micros)) if _waits_in_working_time(rule) else None

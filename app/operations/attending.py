@@ -1,6 +1,6 @@
 """What a worker notices behind the ledger and has the writer do: a source that was silent and speaks again, two
-records that the organisation's rule confirms as one, a service in which something rises or falls silent, and an
-outcome that something came late for.
+records that the organisation's rule confirms as one, a service in which something rises or falls silent, an outcome
+that something came late for, and a ledger that is to be signed again.
 
 A follower shows it, a command tells it: under the head's lock it is looked at again, so that whoever asks, and however
 often, tells it once. What fails is noticed again, and keeps nothing else from being done: neither another organisation,
@@ -18,6 +18,7 @@ from app.database.tables import duplicate_proposals, heard_sources, ledgers
 from app.domain.decider import Refused
 from app.events.store import Cause
 from app.operations import duplicating, quiet
+from app.operations.checkpoint_watch import CheckpointWatch
 from app.operations.desk import Desk
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command, Unavailable
@@ -39,13 +40,15 @@ class Attendant:
         self._signals = SignalWatch(house)
         self._next = ""
         self._outcomes = OutcomeWatch(house)
+        self._checkpoints = CheckpointWatch(house)
 
     def attend(self) -> int:
         """Have done what there is to do, so much at once; returns how much the writer was asked for."""
         asked = _by_itself("sources", self._sources) + _by_itself("outcomes", self._late_for_outcomes)
-        organisations = self._house.organisations()
+        organisations = self._house.served()
         asked += sum(_by_itself("duplicates", self._duplicates, one) for one in organisations)
-        return asked + self._trends_of(organisations)
+        asked += self._trends_of(organisations)
+        return asked + _by_itself("checkpoints", self._to_sign)  # Last: what was noticed just now is signed with it.
 
     def _sources(self) -> int:
         row = heard_sources.c
@@ -57,7 +60,7 @@ class Attendant:
         )
         with self._house.database.read() as connection:
             found = connection.execute(chosen).all()
-        jobs = [_speaking_again(*one) for one in found]
+        jobs = [_speaking_again(*one) for one in found if one[0] not in self._house.withheld]
         self._asked(jobs)
         return len(jobs)
 
@@ -107,10 +110,15 @@ class Attendant:
         return len(jobs)
 
     def _late_for_outcomes(self) -> int:
-        jobs = self._outcomes.look()
+        jobs = [job for job in self._outcomes.look() if job.organisation not in self._house.withheld]
         for job, answer in zip(jobs, self._asked(jobs), strict=True):
             if not isinstance(answer, Exception):
                 self._outcomes.keep(job)
+        return len(jobs)
+
+    def _to_sign(self) -> int:
+        jobs = self._checkpoints.look()
+        self._asked(jobs)
         return len(jobs)
 
     def _asked(self, jobs: Sequence[Command]) -> Sequence[object]:

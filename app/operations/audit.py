@@ -142,7 +142,7 @@ class Auditor:
         `now` is in real time, also where a test clock stands still: a heartbeat is about processes.
         """
         findings: list[Finding] = []
-        organisations = self._house.organisations()
+        organisations = self._house.served()
         self._known = {one: self._known.get(one) or Known() for one in organisations}
         for organisation in organisations:
             try:

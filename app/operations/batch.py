@@ -23,7 +23,7 @@ from app.events.vault import Vault
 from app.operations import due
 from app.operations.configuration import Configuration, Configurations
 from app.operations.desk import Desk
-from app.operations.job import Answer, Command, Due, Job, Submit
+from app.operations.job import Answer, Command, Due, Job, Submit, Unavailable
 from app.operations.memory import Memory
 from app.operations.reporting import Placed
 from app.operations.show import Reader
@@ -44,6 +44,8 @@ class Batches:
         self.standings = Standings()
         self.broken: set[TimerRow] = set()
         """Timers whose rule failed instead of answering: asked by workers alone, so that they stop no command."""
+        self.withheld: dict[str, str] = {}
+        """Organisations that are not served, and why: nothing of them is carried out."""
 
     def forget(self) -> None:
         """After a rollback nothing remembered can be trusted."""
@@ -109,7 +111,10 @@ class Batch:
         for head in heads:
             self._open_desk(head, told, known[head.organisation])
         self._learn(organisations, ask, told, placed)
-        self._fire(due_timers, {job.organisation for job in jobs if not isinstance(job, Due)})
+        self._fire(due_timers, self._whose_due_go_first(jobs))
+
+    def _whose_due_go_first(self, jobs: Sequence[Job]) -> set[str]:
+        return {job.organisation for job in jobs if not isinstance(job, Due)} - self._batches.withheld.keys()
 
     def _open_desk(self, row: HeadRow, told: Told, known: tuple[int, Configuration] | None) -> None:
         batches, organisation = self._batches, row.organisation
@@ -221,6 +226,8 @@ class Batch:
         place = self._places.get(job.organisation)
         if place is None:
             raise NotFound("There is no such organisation.")
+        if (why := self._batches.withheld.get(job.organisation)) is not None:
+            raise Unavailable(why)
         if isinstance(job, Due):
             before = place.desk.head.position
             self._fire_one(job.timer)

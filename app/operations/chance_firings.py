@@ -42,7 +42,7 @@ def expected(connection: Connection, organisation: str, policy: Policy, now: int
     """One entry for each rule that is evaluated, as the policy shows it; `now` in microseconds."""
     since = _since(connection, organisation, now)
     rules = [rule for rule in policy.rules if rule.mode != "off"]
-    return [_entry(rule, _rates(connection, organisation, rule.id, since, now)) for rule in rules]
+    return [entry_of(rule, _rates(connection, organisation, rule.id, since, now)) for rule in rules]
 
 
 def _since(connection: Connection, organisation: str, now: int) -> int:
@@ -73,12 +73,17 @@ def _rates(connection: Connection, organisation: str, rule_id: str, since: int, 
     )
     counted = select(func.count()).where(newest.c.place == 1).group_by(newest.c.key_text)
     counts = [int(count) for (count,) in connection.execute(counted)]
-    days = (now - since) / DAY
+    return rates_of(counts, (now - since) / DAY)
+
+
+def rates_of(counts: Sequence[int], days: float) -> BaseRates:
+    """From the reports on each key in so many days; of fewer than `SHORTEST` nothing is told."""
     a_year = [count * DAYS_IN_A_YEAR / days for count in counts] if days >= SHORTEST else []
     return BaseRates(a_year, sum(counts), days)
 
 
-def _entry(rule: Rule, rates: BaseRates) -> dict[str, Any]:
+def entry_of(rule: Rule, rates: BaseRates) -> dict[str, Any]:
+    """What a rule would open at these rates."""
     document: dict[str, Any] = {
         "rule_id": rule.id,
         "mode": rule.mode,
@@ -93,7 +98,7 @@ def _entry(rule: Rule, rates: BaseRates) -> dict[str, Any]:
         return {**document, "says": "It weighs what it counts: what chance does cannot be told from counts."}
     if not rates.a_year:
         return {**document, "says": _too_early(rates)}
-    window, threshold = _days_of(rule.window), rule.threshold + (rule.op == "gt")
+    window, threshold = days_of(rule.window), rule.threshold + (rule.op == "gt")
     busiest = max(rates.a_year)
     by_chance = sum(episodes_a_year(rate, window, threshold) for rate in rates.a_year)
     if_doubled = sum(episodes_a_year(2 * rate, window, threshold) for rate in rates.a_year)
@@ -125,7 +130,8 @@ def _too_early(rates: BaseRates) -> str:
     return "Nothing that it counts was reported in the last year."
 
 
-def _days_of(window: Span) -> float:
+def days_of(window: Span) -> float:
+    """Its length in days, a month the twelfth of a year."""
     return window.months * _DAYS_OF_A_MONTH + window.days + window.microseconds / DAY
 
 

@@ -92,8 +92,8 @@ class Deliverer:
         """One turn; returns whether there was anything to do, so that another one should follow at once."""
         house = self._house
         with house.database.read() as connection:
-            self._live = live_endpoints(connection)
-            behind = _behind(connection)
+            self._live = [one for one in live_endpoints(connection) if one.organisation not in house.withheld]
+            behind = [one for one in _behind(connection) if one[0] not in house.withheld]
         is_behind = self._follow(behind)
         now, real_now = house.clock(), system_clock()
         if not self._live and not self._back:
@@ -210,7 +210,8 @@ class Deliverer:
             return
         self._next_look = monotonic() + LOOKING_AFTER
         with self._house.database.read() as connection:
-            failing = unreached.failing(connection, now)
+            found = unreached.failing(connection, now)
+            failing = [one for one in found if one.owed.organisation not in self._house.withheld]
             has_newer = is_called_for(connection)
         if self._house.sent.attempts >= self._next_stock:
             self._next_stock = 2 * max(self._house.sent.attempts, _FIRST_STOCK)

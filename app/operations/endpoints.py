@@ -26,7 +26,7 @@ from app.operations import outside, signing
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
 from app.operations.outside import Networks
-from app.operations.reporting import Sealer
+from app.operations.reporting import Sealer, sealed_before
 
 NO_SUCH_DELIVERY = "No delivery of that id belongs to this organisation: GET …/deliveries of an endpoint lists them."
 _STALE = "It has changed since: read it again and repeat the request with its new ETag."
@@ -81,11 +81,8 @@ class Receiver:
 
     def text(self, words: str, formerly: SealedText | None = None) -> SealedText:
         """Words sealed under the endpoint's key; as they were sealed formerly, if they are the same."""
-        if formerly is not None:
-            opener = self.desk.vault.opener(self.desk.connection, self.desk.organisation, [formerly.key])
-            if opener(formerly) == words:
-                return formerly
-        return Sealer(self.desk, self.wanted.url.key).text(words)
+        known = sealed_before(self.desk, words, [formerly] if formerly is not None else [])
+        return known or Sealer(self.desk, self.wanted.url.key).text(words)
 
     def let(self, which: ColumnElement[bool], **values: Any) -> None:
         """Change those of its messages, whose states nobody else changes meanwhile: see `fared.record`."""

@@ -31,7 +31,6 @@ from app.operations.governance_period import (
     standings,
 )
 from app.operations.governance_trends import trends_in
-from app.operations.heatmaps import counted_by
 from app.operations.show import Reader
 
 MOST_SERVICES = 8
@@ -102,7 +101,7 @@ def _services_affected(
     raised = Counter(one.raised.service_id for one in found)
     for service_id in raised:
         by_service.setdefault(service_id, Counter())
-    counted = counted_by(settled.policy)
+    counted = settled.policy.counted
     shown = [
         _without_none(
             {
@@ -126,7 +125,7 @@ def _name(settled: Configuration, service_id: str | None) -> str | None:
 def _factors(reader: Reader, settled: Configuration, period: Period) -> list[dict[str, Any]]:
     """How many of the near misses that are counted name a factor, in all and by service, the most named first."""
     fact = heatmap_facts.c
-    counted = fact.classification.in_(sorted(counted_by(settled.policy)))
+    counted = fact.classification.in_(sorted(settled.policy.counted))
     alike = select(fact.service_id, fact.contributing_factors, func.count()).where(*facts_in(reader, period), counted)
     grouped = alike.group_by(fact.service_id, fact.contributing_factors)
     named: dict[str, Counter[str | None]] = {}

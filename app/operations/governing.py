@@ -8,7 +8,7 @@ when the review is to be closed.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid5
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from app.database.tables import events
 from app.domain import action, governance
 from app.domain.decider import Fault, Invalid, NotFound
 from app.domain.governance import Matter, Opened, Review
-from app.domain.moment import from_micros, parse_moment
+from app.domain.moment import from_micros
 from app.domain.sealed import Reference, SealedText
 from app.events.store import Cause, Draft
 from app.operations import acting
@@ -28,7 +28,7 @@ from app.operations.governance_period import Period, escalations_in, matter, per
 from app.operations.governance_snapshot import unanswered
 from app.operations.job import PreconditionFailed
 from app.operations.known_places import unknown
-from app.operations.reporting import Sealer
+from app.operations.reporting import Sealer, sealed_before
 from app.operations.show import Reader
 
 NO_SUCH_REVIEW = "No governance review of that id belongs to this organisation: GET /v1/governance-reviews lists them."
@@ -38,8 +38,6 @@ EARLIEST = 2000
 
 _STREAMS = {"nm": "near_miss", "esc": "escalation", "rev": "review", "act": "action", "sig": "signal"}
 """What an id that begins so is of, among what a decision can cite."""
-
-Sealed = TypeVar("Sealed", Reference, SealedText)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +64,7 @@ class Case:
     def text(self, words: str) -> SealedText:
         """Words sealed under the review's key; as they were sealed before, if the same were said before."""
         said = list(governance.words_said(self.state))
-        opener = self.desk.vault.opener(self.desk.connection, self.desk.organisation, [one.key for one in said])
-        known = next((one for one in said if opener(one) == words), None)
+        known = sealed_before(self.desk, words, said)
         return known or Sealer(self.desk, said[0].key if said else None).text(words)
 
     def person(self, ref: str) -> Reference:
@@ -113,10 +110,7 @@ def must_be_known(reader: Reader, settled: Configuration, document: Mapping[str,
 
 
 def _instant(settled: Configuration, moment: str, pointer: str) -> datetime:
-    try:
-        at = from_micros(parse_moment(moment, settled.zone).at)
-    except (ValueError, OverflowError) as error:
-        raise Invalid(Fault(pointer, "not-a-moment", str(error))) from None
+    at = acting.instant_of(settled, moment, pointer)
     if at.year < EARLIEST:
         raise Invalid(Fault(pointer, "out-of-range", f"Give a time from the year {EARLIEST} on."))
     return at
@@ -156,7 +150,7 @@ def recommend(desk: Desk, cause: Cause, case: Case, document: Mapping[str, Any])
         case.text(document["description"]),
         case.person(owner) if owner else None,
         due,
-        acting.instant_of(desk, due, "/due") if due else None,
+        acting.instant_of(desk.configuration, due, "/due") if due else None,
         action_id,
     )
     drafts = [case.draft(governance.RecommendAction(recommended))]

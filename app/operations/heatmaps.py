@@ -7,18 +7,19 @@ may see no single record gets the map with its small cells withheld.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from sqlalchemy import Column, func, select
 from sqlalchemy.sql import Select
 
-from app.database.tables import FOR_EVER, followers, heatmap_facts, near_misses
+from app.database.tables import heatmap_facts, near_misses, standing
 from app.domain.decider import Fault, Invalid
 from app.domain.policy import Policy
 from app.domain.small_cells import is_small, withheld
+from app.domain.spelling import instead_of
 from app.domain.taxonomy_check import advice
 from app.operations.configuration import Configuration, load
+from app.operations.follow import place_of
 from app.operations.heatmap_expected import Expectation, is_hot
 from app.operations.heatmap_rates import Exposure, exposure_of
 from app.operations.known_places import unknown
@@ -84,7 +85,7 @@ def checked(reader: Reader, settled: Configuration, asked: Asked) -> Asked:
     """
     named = {name: [(f"/query/{name}", asked.filters[name])] for name in _PLACES if name in asked.filters}
     faults = [
-        Fault(f"/query/{name}", "unknown-code", f"There is no such axis: {nearest(axis, AXES)}.")
+        Fault(f"/query/{name}", "unknown-code", f"There is no such axis: {instead_of(axis, AXES)}")
         for name, axis in (("rows", asked.rows), ("columns", asked.columns))
         if axis not in AXES
     ]
@@ -105,13 +106,6 @@ def checked(reader: Reader, settled: Configuration, asked: Asked) -> Asked:
     own, _ = settled.service_of(asked.filters["service_id"])
     filters = {**asked.filters, "service_id": own or ""}
     return Asked(asked.rows, asked.columns, asked.since, asked.until, filters)
-
-
-def nearest(said: str, known: Iterable[str]) -> str:
-    """The known names that are spelt most like what was said, then all of them."""
-    names = list(known)
-    close = get_close_matches(said, names, n=3)
-    return f"{'the nearest: ' * bool(close)}{', '.join(close)}{'; ' * bool(close)}use one of {', '.join(names)}"
 
 
 def counted(reader: Reader, settled: Configuration, asked: Asked) -> Map:
@@ -192,12 +186,9 @@ def facts(reader: Reader, policy: Policy, asked: Asked) -> "Select[*tuple[Any, .
     """Selects the facts that are counted: of what any active rule counts, unless a classification is asked for."""
     fact = heatmap_facts.c
     chosen = select(heatmap_facts).where(fact.organisation == reader.organisation)
-    if reader.as_of is None:
-        chosen = chosen.where(fact.valid_to == FOR_EVER)
-    else:
-        chosen = chosen.where(fact.valid_from <= reader.as_of, fact.valid_to > reader.as_of)
+    chosen = chosen.where(*standing(heatmap_facts, reader.as_of))
     if "classification" not in asked.filters:
-        chosen = chosen.where(fact.classification.in_(sorted(counted_by(policy))))
+        chosen = chosen.where(fact.classification.in_(sorted(policy.counted)))
     if asked.since is not None:
         chosen = chosen.where(fact.occurred_at >= asked.since)
     if asked.until is not None:
@@ -205,11 +196,6 @@ def facts(reader: Reader, policy: Policy, asked: Asked) -> "Select[*tuple[Any, .
     for name, value in asked.filters.items():
         chosen = chosen.where(_column(name) == value)
     return chosen
-
-
-def counted_by(policy: Policy) -> set[str]:
-    """The classifications that any active rule counts."""
-    return {name for rule in policy.rules if rule.mode == "active" for name in rule.count_classifications}
 
 
 def ordered(axis: str, labels: Iterable[Label]) -> list[Label]:
@@ -255,9 +241,4 @@ def _beside(found: Map, where: Where, count: int, withholding: bool) -> Iterator
 
 def come_to(reader: Reader) -> int:
     """How far the facts have come: the sequence that was asked for, else the follower's place in the same state."""
-    if reader.as_of is not None:
-        return reader.as_of
-    place = select(followers.c.position).where(
-        followers.c.organisation == reader.organisation, followers.c.name == "heatmap"
-    )
-    return reader.connection.execute(place).scalar() or 0
+    return reader.as_of if reader.as_of is not None else place_of(reader.connection, reader.organisation, "heatmap")

@@ -169,6 +169,15 @@ class House:
             return None
         return key
 
+    @property
+    def withheld(self) -> dict[str, str]:
+        """Organisations that this process does not serve, and what to tell whoever asks."""
+        return self.batches.withheld
+
+    def served(self) -> list[str]:
+        """The ids of the organisations that are served, in order."""
+        return [one for one in self.organisations() if one not in self.withheld]
+
     def organisations(self) -> list[str]:
         """The ids of all organisations, in order."""
         with self.database.read() as connection:

@@ -19,6 +19,7 @@ from app.domain.signal import DroughtSignalled, TrendSignalled
 from app.events.canonical import canonical
 from app.events.codec import told as decoded
 from app.events.envelope import Envelope, Told, instant
+from app.operations.checkpoints import document_of
 from app.projections.context import Context
 from app.projections.deliveries import About, about
 from app.projections.rows import Rows
@@ -113,6 +114,8 @@ def _standing(context: Context, told: Told[Any]) -> dict[str, Any]:
             return {"source": told.envelope.subject, "status": "silent", "since": _instant(told.event.silent_since)}
         case "signal":
             return {"status": "open", "since": _instant(told.event.since), **_of_signal(told.event)}
+        case "ledger":
+            return {"checkpoint": document_of(told.event)}
         case _:
             return {}
 
@@ -152,6 +155,8 @@ def _link(told: Told[Any]) -> str:
         return "/".join(("/v1/governance-reviews", *open_ones[:1]))
     if envelope.kind == "outcome":
         return f"/v1/actions/{quote(told.event.action_ids[0], safe='')}/outcome"
+    if envelope.kind == "ledger":
+        return f"/v1/ledger/checkpoint?size={told.event.size}"
     return f"/v1/{_PATHS[envelope.kind]}/{quote(envelope.subject, safe='')}"
 
 

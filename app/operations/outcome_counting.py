@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, case, func, literal, select
 
-from app.database.tables import FOR_EVER, events, followers, heatmap_facts, near_misses
+from app.database.tables import events, heatmap_facts, near_misses, standing
 from app.domain import near_miss
 from app.domain.moment import Moment, to_micros
 from app.domain.near_miss import UNRECORDED, NearMiss
@@ -25,6 +25,7 @@ from app.events.catalogue import NAMES
 from app.events.codec import decode
 from app.events.store import read_streams
 from app.operations.configuration import policy_at
+from app.operations.follow import place_of
 from app.projections import heatmap
 from app.projections.facts import facts_of
 
@@ -88,7 +89,8 @@ def counted(ledger: Ledger, plan: Plan, until: datetime) -> Counted | None:
     policy = policy_at(ledger.connection, ledger.organisation, plan.policy_version)
     rule = policy.rule(plan.rule_id) if policy is not None else None
     assert rule is not None, "The rule that opened the escalation is in the version that it was opened by."
-    followed = _followed(ledger)  # Before the rows: what is passed meanwhile is looked at twice.
+    # Before the rows: what is passed meanwhile is looked at twice.
+    followed = place_of(ledger.connection, ledger.organisation, FOLLOWER)
     if ledger.sequence - followed > MOST_BEHIND:
         return None
     scope = _Scope(ledger, plan, rule, followed, to_micros(plan.baseline_from), to_micros(until))
@@ -195,10 +197,7 @@ def _chosen(scope: _Scope) -> "Select[*tuple[Any, ...]]":
     chosen = select(heatmap_facts).where(
         fact.organisation == ledger.organisation, fact.occurred_at >= scope.since, fact.occurred_at < scope.until
     )
-    if ledger.is_past:
-        chosen = chosen.where(fact.valid_from <= ledger.sequence, fact.valid_to > ledger.sequence)
-    else:
-        chosen = chosen.where(fact.valid_to == FOR_EVER)
+    chosen = chosen.where(*standing(heatmap_facts, ledger.sequence if ledger.is_past else None))
     if scope.plan.service_id is not None:
         chosen = chosen.where(fact.service_id == scope.plan.service_id)
     if ledger.sequence > scope.followed:
@@ -293,12 +292,6 @@ def _sources(found: Iterable[Alike]) -> Counter[str]:
         if one.source is not None and one.arm == _BEFORE:
             numbers[one.source] += one.number
     return numbers
-
-
-def _followed(ledger: Ledger) -> int:
-    follower = followers.c
-    chosen = select(follower.position).where(follower.organisation == ledger.organisation, follower.name == FOLLOWER)
-    return ledger.connection.execute(chosen).scalar() or 0
 
 
 def _unfollowed(scope: _Scope) -> set[str]:

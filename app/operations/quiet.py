@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
 
-from app.database.tables import events, followers, heard_sources
+from app.database.tables import events, heard_sources
 from app.domain import source
 from app.domain.decider import NotFound
 from app.domain.moment import format_instant, from_micros, to_micros
@@ -19,8 +19,9 @@ from app.events.catalogue import NAMES
 from app.events.codec import told as decoded
 from app.events.envelope import Envelope, Told
 from app.events.store import Cause, Draft, position
-from app.operations.asking import reach_of
+from app.operations.asking import managers_of
 from app.operations.desk import Desk
+from app.operations.follow import place_of
 from app.operations.job import PreconditionFailed
 from app.operations.settle import STALE
 from app.operations.show import Reader
@@ -94,7 +95,7 @@ def _answered(desk: Desk, name: str) -> tuple[Source, int]:
     heard = last_heard(desk.connection, desk.organisation, name)
     if heard is None:
         return state, version
-    notify, nobody_reachable = _managers(desk, state.service_id)
+    notify, nobody_reachable = managers_of(desk, state.service_id)
     ask = source.Ask(None if heard is NEVER else from_micros(heard.at), notify, nobody_reachable)
     decided = source.decide(ask, state, from_micros(desk.micros))
     cause = timer_cause(desk.organisation, SOURCE, name, to_micros(state.due_at), version)
@@ -104,20 +105,12 @@ def _answered(desk: Desk, name: str) -> tuple[Source, int]:
     return state, version + len(decided)
 
 
-def _managers(desk: Desk, service_id: str | None) -> tuple[tuple[str, ...], bool]:
-    """Whom a silence is told: the role, and by name those who hold it for the service; whether that reaches nobody."""
-    holders = reach_of(desk, service_id)["manager"]
-    return ("manager", *(one for one in holders if one.startswith("staff/"))), not holders
-
-
 # What was heard
 
 
 def last_heard(connection: Connection, organisation: str, name: str) -> Hearing | None:
     """When the source was heard last, `NEVER` if it never was; None while the follower is too far behind to tell."""
-    follower = followers.c
-    chosen = select(follower.position).where(follower.organisation == organisation, follower.name == FOLLOWER)
-    place = connection.execute(chosen).scalar() or 0  # Before the row: what it passes meanwhile is looked at twice.
+    place = place_of(connection, organisation, FOLLOWER)  # Before the row: what it passes meanwhile is looked at twice.
     if position(connection, organisation) - place > MOST_BEHIND:
         return None
     row = heard_sources.c

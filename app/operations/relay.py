@@ -135,7 +135,7 @@ class Relay:
             .order_by(ledgers.c.organisation)
         )
         with self._house.database.read() as connection:
-            return list(connection.execute(chosen).scalars())
+            return [one for one in connection.execute(chosen).scalars() if one not in self._house.withheld]
 
     def _step(self, runner: asyncio.Runner, organisation: str) -> bool:
         """One page of an organisation; returns whether its place has moved."""

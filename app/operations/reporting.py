@@ -1,9 +1,9 @@
 """From a document in clear to the report that is kept: the organisation's own names, and personal words sealed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from app.domain import shifts
 from app.domain.moment import Moment, from_micros, parse_instant, parse_moment
@@ -23,6 +23,8 @@ from app.events.sealing import token
 from app.operations.configuration import Configuration
 from app.operations.desk import Desk
 from app.projections.facts import facts
+
+Sealed = TypeVar("Sealed", Reference, SealedText)
 
 _LINK = ("stage_affected", "stage_allowed", "system_used", "deviation_from_plan", "corrective_action")
 
@@ -122,6 +124,12 @@ class Sealer:
     def opened(self, sealed: Reference | SealedText) -> str:
         """What was sealed here."""
         return self.clear[sealed.sealed]
+
+
+def sealed_before(desk: Desk, words: str, formerly: Sequence[Sealed]) -> Sealed | None:
+    """The same words as they were sealed before: sealed anew they would look like others."""
+    opener = desk.vault.opener(desk.connection, desk.organisation, [one.key for one in formerly])
+    return next((one for one in formerly if opener(one) == words), None)
 
 
 def report_of(

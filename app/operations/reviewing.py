@@ -159,7 +159,7 @@ def agree_action(desk: Desk, cause: Cause, case: Case, document: Mapping[str, An
             sealer.text(document["description"]),
             sealer.reference("staff", document["owner"]),
             document["due"],
-            acting.instant_of(desk, document["due"], "/due"),
+            acting.instant_of(desk.configuration, document["due"], "/due"),
             terms=case.about.terms,
         ),
         action.UNAGREED,

@@ -1,10 +1,12 @@
 """What an organisation settles: its policy, its words, its services."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from app.domain import adoption, duplicate_rule, patterns, recognition_document, service, taxonomy
 from app.domain.decider import Invalid
+from app.domain.sensitivity import PolicyLessSensitive
 from app.events.store import Cause, Draft
 from app.operations import cooling
 from app.operations.calendars import faults_of
@@ -12,6 +14,7 @@ from app.operations.configuration import POLICY_STREAM, RECOGNITION_STREAM, TAXO
 from app.operations.desk import Desk
 from app.operations.job import PreconditionFailed
 from app.operations.judging import drafts_of
+from app.operations.less_sensitive import less_sensitive
 
 STALE = "It has changed since: read it again and repeat the request with its new ETag."
 
@@ -19,7 +22,8 @@ STALE = "It has changed since: read it again and repeat the request with its new
 def adopt_policy(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match: int | None) -> None:
     """Put a policy in force; what its rules find in (now − W, now] is raised in the same transaction.
 
-    Raises `Invalid`, as well for a country whose public holidays nobody knows.
+    Raises `Invalid`, as well for a country whose public holidays nobody knows; `PolicyLessSensitive` when it would have
+    opened fewer reviews and nobody says why.
     """
     settled = desk.configuration
     if if_match is not None and if_match != settled.policy.version:
@@ -27,9 +31,13 @@ def adopt_policy(desk: Desk, cause: Cause, document: Mapping[str, Any], if_match
     adopted = adoption.decide(adoption.Adopt(document), settled.policy)
     if not adopted:
         return
-    if faults := faults_of(adoption.evolve(settled.policy, adopted[0]).working_time):
+    becomes = adoption.evolve(settled.policy, adopted[0])
+    if faults := faults_of(becomes.working_time):
         raise Invalid(*faults)
-    desk.append(cause, [Draft(POLICY_STREAM, settled.policy_events, adopted)])
+    fewer = less_sensitive(desk, settled.policy, becomes)
+    if fewer is not None and (not (becomes.reason or "").strip() or becomes.reason == settled.policy.reason):
+        raise PolicyLessSensitive(fewer)
+    desk.append(cause, [Draft(POLICY_STREAM, settled.policy_events, [replace(adopted[0], less_sensitive=fewer)])])
     desk.memory.forget()
     policy, now = desk.configuration.policy, desk.micros
     found = patterns.adopt(policy, desk.memory, now, desk.configuration.zone)

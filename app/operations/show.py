@@ -3,18 +3,20 @@
 The answer to a command and every later replay of it are made by the same functions, so they are the same.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, and_, select
 
-from app.database.tables import FOR_EVER, escalation_members, escalations, near_misses, subjects
+from app.database.tables import escalation_members, escalations, events, near_misses, standing, subjects
 from app.domain import escalation, near_miss, review
+from app.domain.moment import parse_moment
 from app.domain.sealed import Reference
+from app.domain.zones import zone
 from app.events.codec import told as decoded
 from app.events.envelope import Told, instant
-from app.events.store import read_streams
+from app.events.store import read_stream, read_streams
 from app.events.vault import Opener, Vault
 from app.operations.action_document import action_document
 from app.operations.configuration import Configuration, load
@@ -134,9 +136,24 @@ class Reader:
         """The escalations that hold a near miss, and whether each is open."""
         return self._memberships([near_miss_id]).get(near_miss_id, [])
 
-    def history(self, stream: str) -> list[dict[str, Any]]:
-        """Every event of a stream, in order, with its words opened."""
-        told = self.told([stream])[stream]
+    def closings(self, escalation_ids: Iterable[str]) -> dict[str, int | None]:
+        """When each of these escalations was closed (microseconds), as the reader knows them; None of one that is open.
+
+        Monitoring that ends was closed when it began.
+        """
+        found: dict[str, int | None] = {}
+        for escalation_id, told in self._streams("escalation", list(escalation_ids)).items():
+            state, closed_at = escalation.UNRAISED, None
+            for one in told:
+                state = escalation.evolve(state, one.event)
+                closed_at = None if state.rest is None else closed_at or one.envelope.recorded_at
+            found[escalation_id] = closed_at
+        return found
+
+    def history(self, stream: str, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
+        """The events of a stream after a version, in order, with their words opened; at most so many."""
+        found = read_stream(self.connection, self.organisation, stream, self.as_of, after)
+        told = [decoded(envelope) for envelope in found[:limit]]
         opener = self.opener([told])
         return [
             {
@@ -172,7 +189,7 @@ class Reader:
     def _memberships(self, ids: Sequence[str]) -> dict[str, list[tuple[str, bool]]]:
         member, raised = escalation_members.c, escalations.c
         chosen = (
-            select(member.near_miss_id, member.escalation_id, raised.is_open, raised.closed_sequence, raised.status)
+            select(member.near_miss_id, member.escalation_id, raised.is_open)
             .join(
                 escalations,
                 and_(raised.organisation == member.organisation, raised.escalation_id == member.escalation_id),
@@ -180,17 +197,18 @@ class Reader:
             .where(member.organisation == self.organisation, member.kind != "withdrawn")
             .order_by(raised.sequence)
         )
-        if self.as_of is None:
-            chosen = chosen.where(member.valid_to == FOR_EVER)
-        else:
-            chosen = chosen.where(member.valid_from <= self.as_of, member.valid_to > self.as_of)
+        chosen = chosen.where(*standing(escalation_members, self.as_of))
+        rows = [
+            row
+            for start in range(0, len(ids), 500)
+            for row in self.connection.execute(chosen.where(member.near_miss_id.in_(ids[start : start + 500])))
+        ]
+        # The table knows how an escalation stands, and not how it stood: it may have been closed, and opened again.
+        stood = None if self.as_of is None else self.closings({row.escalation_id for row in rows})
         found: dict[str, list[tuple[str, bool]]] = {}
-        for start in range(0, len(ids), 500):
-            for row in self.connection.execute(chosen.where(member.near_miss_id.in_(ids[start : start + 500]))):
-                is_open = bool(row.is_open)
-                if self.as_of is not None and row.status != "historical":
-                    is_open = row.closed_sequence is None or row.closed_sequence > self.as_of
-                found.setdefault(row.near_miss_id, []).append((row.escalation_id, is_open))
+        for row in rows:
+            is_open = bool(row.is_open) if stood is None else stood[row.escalation_id] is None
+            found.setdefault(row.near_miss_id, []).append((row.escalation_id, is_open))
         return found
 
     def _factors(self, escalation_ids: Iterable[str]) -> dict[str, dict[str, tuple[str, ...]]]:
@@ -215,7 +233,26 @@ class Reader:
                 near_misses.c.near_miss_id.in_(wanted[start : start + 500]),
             )
             times |= {row[0]: (row[1], row[2]) for row in self.connection.execute(chosen.where(of_these))}
-        return times
+        return times if self.as_of is None else times | self._times_before(times)
+
+    def _times_before(self, times: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+        """When it had happened as far as was known, of those of which something else was said since."""
+        row, streams = events.c, [f"near_miss/{one}" for one in times]
+        changed: set[str] = set()
+        for start in range(0, len(streams), 500):
+            since = select(row.stream).where(
+                row.organisation == self.organisation,
+                row.stream.in_(streams[start : start + 500]),
+                row.sequence > self.as_of,
+                row.type.in_(("near_miss.corrected", "near_miss.details_completed")),
+            )
+            changed |= {one.removeprefix("near_miss/") for one in self.connection.execute(since).scalars()}
+        known: dict[str, tuple[int, int]] = {}
+        for one, told in self._streams("near_miss", sorted(changed)).items():
+            state = _fold(told, near_miss.UNRECORDED, near_miss.evolve)
+            if state.report is not None:
+                known[one] = parse_moment(state.report.occurred_at, zone(state.report.zone)).at, times[one][1]
+        return known
 
 
 def _fold(told: Sequence[Told[Any]], state: S, evolve: Callable[[S, Any], S]) -> S:

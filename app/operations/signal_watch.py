@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import structlog
@@ -21,7 +20,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.clock import monotonic
 from app.database.tables import (
     FOR_EVER,
-    followers,
     heard_sources,
     heatmap_facts,
     signals,
@@ -35,7 +33,7 @@ from app.events.store import Cause, position
 from app.operations import signalling
 from app.operations.configuration import Configuration
 from app.operations.desk import Desk
-from app.operations.follow import PAGE
+from app.operations.follow import PAGE, place_of
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command
 from app.operations.signal_findings import findings
@@ -169,7 +167,6 @@ def see(
 def _counted(
     connection: Connection, organisation: str, service_id: str, policy: Policy, begin: int, since: int
 ) -> list[Counted]:
-    counted = {name for rule in policy.rules if rule.mode == "active" for name in rule.count_classifications}
     fact = heatmap_facts.c
     kept = (fact.week, fact.incident_type, fact.source, fact.recovery_barrier, fact.classification)
     chosen = (
@@ -184,7 +181,7 @@ def _counted(
         .group_by(*kept)
     )
     return [
-        Counted(monday, incident_type, source, barrier, classification in counted, int(count))
+        Counted(monday, incident_type, source, barrier, classification in policy.counted, int(count))
         for week, incident_type, source, barrier, classification, count in connection.execute(chosen)
         if (monday := monday_named(week)) >= begin
     ]
@@ -220,10 +217,7 @@ def _newest_change(connection: Connection, organisation: str) -> int | None:
 
 def _place(connection: Connection, organisation: str) -> int:
     """How far all has been followed that is counted."""
-    row = followers.c
-    chosen = select(row.name, row.position).where(row.organisation == organisation, row.name.in_(FOLLOWED))
-    places: dict[str, Any] = {one.name: one.position for one in connection.execute(chosen)}
-    return min(places.get(name, 0) for name in FOLLOWED)
+    return min(place_of(connection, organisation, name) for name in FOLLOWED)
 
 
 def _due(connection: Connection, organisation: str, today: int) -> list[tuple[str, int]]:

@@ -20,12 +20,12 @@ from app.domain.service import locality_at
 from app.domain.signal import Acknowledged, Drought, Found, Signal, Trend
 from app.events.envelope import instant
 from app.events.store import Cause, Draft
-from app.operations.asking import reach_of
+from app.operations.asking import managers_of
 from app.operations.configuration import Configuration
 from app.operations.desk import Desk
 from app.operations.documents import clear
 from app.operations.job import PreconditionFailed
-from app.operations.reporting import Sealer
+from app.operations.reporting import Sealer, sealed_before
 from app.operations.settle import STALE
 from app.operations.show import Reader
 from app.operations.signal_seen import HOLDS, WEEK
@@ -50,9 +50,8 @@ def tell(desk: Desk, cause: Cause, signal_id: str, found: Found) -> None:
     state, version = desk.fold(stream, signal.UNTOLD, signal.evolve)
     if not _stands(desk, found):
         return
-    holders = reach_of(desk, found.service_id)["manager"]
-    notify = ("manager", *(one for one in holders if one.startswith("staff/")))
-    desk.append(cause, [Draft(stream, version, signal.decide(signal.Tell(found, notify, not holders), state))])
+    tell_them = signal.Tell(found, *managers_of(desk, found.service_id))
+    desk.append(cause, [Draft(stream, version, signal.decide(tell_them, state))])
 
 
 def acknowledge(desk: Desk, cause: Cause, signal_id: str, note: str, if_match: int | None) -> None:
@@ -69,11 +68,8 @@ def acknowledge(desk: Desk, cause: Cause, signal_id: str, note: str, if_match: i
 
 def _sealed(desk: Desk, state: Signal, note: str) -> signal.SealedText:
     """The words under a key of the signal's own; as they were sealed before, if they are the same."""
-    if state.answered is not None:
-        before = state.answered.note
-        if desk.vault.opener(desk.connection, desk.organisation, [before.key])(before) == note:
-            return before
-    return Sealer(desk).text(note)
+    known = sealed_before(desk, note, [state.answered.note] if state.answered is not None else [])
+    return known or Sealer(desk).text(note)
 
 
 def _stands(desk: Desk, found: Found) -> bool:

@@ -5,6 +5,7 @@ lease has run out. A lease only spares work: whoever asks, and however often, th
 time, also where a test clock stands still, for it is about processes and not about records.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -50,14 +51,14 @@ def claim(house: House, holder: str, now: datetime, most: int = AT_ONCE) -> list
     """Take due timers on lease from the instant `now`, in real time; none that another worker holds."""
     due = house.clock()
     with house.database.read() as connection:
-        if not connection.execute(_due(due).limit(1)).first():
+        if not connection.execute(_due(due, house.withheld).limit(1)).first():
             return []
     lease, until = timer_leases.c, to_micros(now + LEASE)
     same = and_(
         lease.organisation == timers.c.organisation, lease.kind == timers.c.kind, lease.subject == timers.c.subject
     )
     chosen = (
-        _due(due)
+        _due(due, house.withheld)
         .outerjoin(timer_leases, same)
         .where(or_(lease.until.is_(None), lease.until <= to_micros(now), lease.due_at != timers.c.due_at))
         .order_by(timers.c.due_at, timers.c.kind, timers.c.subject)
@@ -113,12 +114,12 @@ def oldest_due(connection: Connection, now: datetime) -> float:
     return 0.0 if oldest is None else (to_micros(now) - oldest.due_at) / 1_000_000
 
 
-def _due(now: datetime) -> Any:
-    """What is due by an instant; not of those organisations that are only being rebuilt."""
+def _due(now: datetime, withheld: Collection[str] = ()) -> Any:
+    """What is due by an instant; not of those organisations that are only being rebuilt, or that are not served."""
     row = timers.c
     return (
         select(row.organisation, row.kind, row.subject, row.due_at)
         .select_from(timers)
         .join(ledgers, ledgers.c.organisation == row.organisation)
-        .where(row.due_at <= to_micros(now))
+        .where(row.due_at <= to_micros(now), row.organisation.not_in(sorted(withheld)))
     )

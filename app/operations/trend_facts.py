@@ -70,13 +70,6 @@ class Exposure:
     days: tuple[int, ...]
 
 
-def counted_classifications(settled: Configuration) -> list[str]:
-    """Those that any active rule counts."""
-    return sorted(
-        {name for rule in settled.policy.rules if rule.mode == "active" for name in rule.count_classifications}
-    )
-
-
 def counted(
     reader: Reader,
     settled: Configuration,
@@ -250,7 +243,7 @@ def _key(asked: Asked) -> "ColumnElement[str]":
 
 def _chosen(reader: Reader, settled: Configuration, asked: Asked) -> list["ColumnElement[bool]"]:
     classification = asked.filters.get("classification")
-    classifications = [classification] if classification is not None else counted_classifications(settled)
+    classifications = [classification] if classification is not None else sorted(settled.policy.counted)
     return [
         _FACT.organisation == reader.organisation,
         _FACT.classification.in_(classifications),

@@ -11,14 +11,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-
-from app.database.tables import followers
 from app.domain.decider import Fault, Invalid
 from app.domain.moment import to_micros
 from app.domain.zones import zone as zone_of
 from app.operations import trend_document, trend_facts, trend_saying, trend_series
 from app.operations.configuration import Configuration
+from app.operations.heatmaps import come_to
 from app.operations.show import Reader
 from app.operations.trend_asking import MOST_SERIES, WITHOUT_EXPOSURE, Asked, Periods, periods, weeks
 from app.operations.trend_facts import NO_KEY, Key
@@ -63,7 +61,7 @@ def trends(reader: Reader, settled: Configuration, asked: Asked, now: datetime) 
     series = [_series(survey, one, born[one.key], moments.get(one.key, [])) for one in survey.tallies]
     if asked.chart == "u" and asked.measure == "count" and series and not any(map(_has_values, series)):
         raise Invalid(Fault("/query/chart", "does-not-fit", _NO_EXPOSURE))
-    return trend_document.answer(survey.asked, survey.shown, survey.zone.key, _sequence(reader), series)
+    return trend_document.answer(survey.asked, survey.shown, survey.zone.key, come_to(reader), series)
 
 
 def _has_values(series: Mapping[str, Any]) -> bool:
@@ -180,13 +178,3 @@ def _silence(survey: Survey, tally: Tally, born: int) -> Silence | None:
 def _said(survey: Survey, tally: Tally) -> dict[str, str | None]:
     group = survey.asked.group_by
     return {**survey.asked.filters, **({group: tally.key} if group is not None else {})}
-
-
-def _sequence(reader: Reader) -> int:
-    """How far the counted rows have come."""
-    if reader.as_of is not None:
-        return reader.as_of
-    place = select(followers.c.position).where(
-        followers.c.organisation == reader.organisation, followers.c.name == "heatmap"
-    )
-    return reader.connection.execute(place).scalar() or 0

@@ -43,6 +43,7 @@ WEBHOOK_TYPES: dict[str, str] = {
     "source.silent": "source.silent",
     "signal.trend_signalled": "trend.signalled",
     "signal.drought_signalled": "reporting.drought",
+    "ledger.checkpointed": "ledger.checkpoint",
     "endpoint.degraded": "endpoint.degraded",
     "endpoint.held": "endpoint.held",
     "endpoint.tested": TEST,

@@ -20,10 +20,12 @@ from app.projections import (
     duplicates,
     endpoints,
     escalations,
+    evidence,
     governance,
     heard,
     heatmap,
     intake,
+    ledger_nodes,
     notices,
     outcomes,
     register,
@@ -47,6 +49,7 @@ INLINE: dict[str, ModuleType] = {
     "endpoints": endpoints,
     "signals": signals,
     "denominators": denominators,
+    "evidence": evidence,
 }
 FOLLOWING: dict[str, ModuleType] = {
     "heatmap": heatmap,
@@ -55,11 +58,12 @@ FOLLOWING: dict[str, ModuleType] = {
     "duplicates": duplicates,
     "trend_watch": trend_watch,
     "outcomes": outcomes,
+    "ledger_nodes": ledger_nodes,
 }
 FOLLOWERS: dict[str, ModuleType] = {**FOLLOWING, "deliveries": deliveries}
 """Whatever follows the ledger. One that says where it `begins` costs nothing where there is nothing to do for it."""
 
-UNHURRIED = frozenset({"heard_sources", "heatmap", "duplicates", "trend_watch", "outcomes"})
+UNHURRIED = frozenset({"heard_sources", "heatmap", "duplicates", "trend_watch", "outcomes", "ledger_nodes"})
 """Followers whose readers have them catch up: a worker need not move them on at every round."""
 
 

@@ -24,6 +24,7 @@ from app.main import create_app
 from tests.care import dose
 from tests.journeys.boardroom import opened as governed
 from tests.journeys.inside import Inside, opened
+from tests.journeys.packs import packed
 from tests.journeys.test_signals import rising
 from tests.journeys.ward import ACTION
 from tests.rounds import rounds
@@ -69,6 +70,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "proposal_id": proposal_of(inside),
             "signal_id": signal_of(inside),
             "governance_review_id": governed(inside.ward)["id"],
+            "evidence_pack_id": packed(inside).document["id"],
             **ids_of_endpoints(inside),
             "name": "alayacare-visit",
         }
@@ -104,7 +106,7 @@ def until_the_end(parameters: Mapping[str, object]) -> dict[str, object]:
     return {**parameters, "follow": "false"} if goes_on else dict(parameters)
 
 
-PUBLIC = {"livez", "readyz", "metrics"}
+PUBLIC = {"livez", "readyz", "metrics", "read_signing_keys"}
 KINDS = [(name, mode) for name in OPERATIONS for mode in GenerationMode if name not in PUBLIC or mode.is_positive]
 
 

@@ -2,15 +2,15 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
 
 from app.operations.house import House
 from app.settings import Settings
+from tests.forked import ran
 from tests.journeys.inside import Inside, bearer, opened
 from tests.journeys.ward import LINK, Ward, gates, report
 from tests.service import API_KEY, MASTER_KEY, surroundings
@@ -265,13 +265,5 @@ def forewarn_lines(database_url: str, directory: Path, *arguments: str) -> list[
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def run(database_url: str, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "app.cli", *arguments],
-        cwd=directory,
-        env=surroundings(database_url, {}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def run(database_url: str, directory: Path, *arguments: str) -> "CompletedProcess[str]":
+    return ran(arguments, directory, surroundings(database_url, {}))

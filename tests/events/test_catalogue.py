@@ -10,6 +10,7 @@ import pytest
 from app.domain import (
     action,
     adoption,
+    checkpoint,
     endpoint,
     escalation,
     governance,
@@ -24,7 +25,18 @@ from app.domain import (
 )
 from app.events.catalogue import CATALOGUE, CONFIGURATION, NAMES
 
-STREAMS: list[ModuleType] = [action, endpoint, escalation, governance, intake, near_miss, organisation, review, signal]
+STREAMS: list[ModuleType] = [
+    action,
+    checkpoint,
+    endpoint,
+    escalation,
+    governance,
+    intake,
+    near_miss,
+    organisation,
+    review,
+    signal,
+]
 PROMISED = {
     "action.agreed",
     "denominator.stated",
@@ -55,6 +67,9 @@ PROMISED = {
     "escalation.review_begun",
     "escalation.support_lost",
     "escalation.support_regained",
+    "evidence_pack.failed",
+    "evidence_pack.ready",
+    "evidence_pack.requested",
     "governance_cadence.missed",
     "governance_review.action_recommended",
     "governance_review.assessed",
@@ -66,6 +81,7 @@ PROMISED = {
     "governance_review.overdue",
     "intake.received",
     "intake.replayed",
+    "ledger.checkpointed",
     "near_miss.closed",
     "near_miss.corrected",
     "near_miss.details_completed",

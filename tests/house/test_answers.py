@@ -21,6 +21,8 @@ from tests.journeys.boardroom import opened as governed
 from tests.journeys.boardroom import step as governs
 from tests.journeys.inside import Inside, opened
 from tests.journeys.listening import feed
+from tests.journeys.packs import PATH as PACKS
+from tests.journeys.packs import PERIOD, packed
 from tests.journeys.test_signals import rising
 from tests.journeys.ward import Ward
 from tools import asyncapi
@@ -254,6 +256,7 @@ def use_every_route(inside: Inside) -> None:
     hear_of_sources_and_duplicates(ward)
     answer_a_signal(inside)
     govern(inside)
+    have_packs_made(inside)
 
     reader = inside.holding("near-misses:read")
     reader.post("/v1/near-misses", REPORT, expect=403)
@@ -473,6 +476,20 @@ def answer_a_signal(inside: Inside) -> None:
     ward.post(f"{path}/acknowledgement", {"note": "Nothing to it."}, expect=409)
     ward.get(path)
     ward.get("/v1/notices", service_id="yew-house")
+
+
+def have_packs_made(inside: Inside) -> None:
+    """Evidence packs for an inspector and for a commissioner, and what cannot be packed."""
+    ward = inside.ward
+    pack = packed(inside).document
+    packed(inside, services=["willow-house"], audience="commissioner", include=["small_cells"])
+    ward.post(PACKS, {**PERIOD, "to": "2026-02-01"}, expect=422)
+    ward.post(PACKS, {**PERIOD, "services": ["moon"]}, expect=422)
+    ward.get(PACKS, limit=1)
+    ward.get(PACKS, status="lost", expect=422)
+    ward.get(f"{PACKS}/{pack['id']}")
+    ward.get(f"{PACKS}/pack_none", expect=404)
+    ward.get(f"{PACKS}/pack_none/download", expect=404)
 
 
 def ask_for_an_escalation(ward: Ward, escalation: dict[str, Any]) -> None:

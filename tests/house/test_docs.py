@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 
-from app.cli import cli
+from app.cli.commands import cli
 from app.main import create_app
 from app.settings import Settings
 from tests.house import ROOT

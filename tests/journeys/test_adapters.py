@@ -39,16 +39,14 @@ JSON = {"Content-Type": "application/json"}
 
 @pytest.fixture
 def inside(database_url: str) -> Iterator[Inside]:
-    with opened(database_url) as found:
-        found.clock.set(NOW)
+    with opened(database_url, at=NOW) as found:
         yield found
 
 
 @pytest.fixture
 def office(sqlite_url: str) -> Iterator[Inside]:
     """The same where the database makes no difference."""
-    with opened(sqlite_url) as found:
-        found.clock.set(NOW)
+    with opened(sqlite_url, at=NOW) as found:
         yield found
 
 
@@ -57,8 +55,7 @@ def untouched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Inside]:
     """One for all that is refused."""
     url = f"sqlite:///{tmp_path_factory.mktemp('adapters') / 'forewarn.db'}"
     upgrade(url)
-    with opened(url) as found:
-        found.clock.set(NOW)
+    with opened(url, at=NOW) as found:
         yield found
 
 

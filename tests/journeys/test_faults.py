@@ -5,8 +5,6 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import httpx2
@@ -23,6 +22,7 @@ from psycopg import sql
 from sqlalchemy.engine import make_url
 
 from tests import postgres
+from tests.forked import ran
 from tests.journeys.ward import Ward, report
 from tests.service import RunningService, running_service, surroundings
 
@@ -112,17 +112,9 @@ class Served:
     directory: Path
     service: RunningService
 
-    def beside(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    def beside(self, *arguments: str) -> "CompletedProcess[str]":
         """Run a command beside the service, on the same database."""
-        return subprocess.run(
-            [sys.executable, "-m", "app.cli", *arguments],
-            cwd=self.directory,
-            env=surroundings(self.url, {}),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        return ran(arguments, self.directory, surroundings(self.url, {}))
 
 
 @pytest.fixture(scope="module")

@@ -500,15 +500,17 @@ def test_minutes_show_whatever_was_written_as_words_and_run_nothing_of_it(ward: 
 
 
 @pytest.mark.parametrize(
-    "action",
+    ("database_url", "action"),
     [
-        {"description": "Look at the rota."},
-        {"description": "Look at the rota.", "owner": "manager-2"},
-        {"description": "Look at the rota.", "due": "2020-01-01"},
-        ACTION,
-        {"none": "The rota is new."},
+        ("sqlite", {"description": "Look at the rota."}),
+        ("sqlite", {"description": "Look at the rota.", "owner": "manager-2"}),
+        ("sqlite", {"description": "Look at the rota.", "due": "2020-01-01"}),
+        ("sqlite", ACTION),
+        ("postgresql", ACTION),
+        ("sqlite", {"none": "The rota is new."}),
     ],
-    ids=["bare", "owned", "dated", "both", "none"],
+    ids=["bare", "owned", "dated", "both", "both on postgresql", "none"],
+    indirect=["database_url"],
 )
 def test_a_review_and_its_minutes_can_be_read_after_every_step_and_as_of_each_event(
     inside: Inside, action: dict[str, str]

@@ -10,6 +10,7 @@ from tests.journeys.ward import CAUSES, Ward
 MOVED = {
     "name": "Willow House",
     "service_type": "care_home",
+    "aliases": ["WH-1"],
     "localities": [
         {"locality": "north", "from": "2024-01-01", "to": "2026-03-01"},
         {"locality": "south", "from": "2026-03-01"},
@@ -70,7 +71,15 @@ def test_escalations_reviews_and_actions_are_listed_by_service_and_by_locality(i
         ("/v1/actions", action["id"]),
     ):
         assert ids(ward, path, locality="south") == ids(ward, path, service_id="willow-house") == [one]
+        assert ids(ward, path, service_id="WH-1") == [one]
         assert ids(ward, path, locality="north") == ids(ward, path, service_id="elm-house") == []
+
+
+def test_what_was_reported_under_any_name_of_a_service_is_listed_under_each(inside: Inside) -> None:
+    near_misses = [inside.ward.submit(service_id=name)["id"] for name in ("WH-1", "willow-house")]
+
+    for name in ("WH-1", "willow-house"):
+        assert ids(inside.ward, "/v1/near-misses", service_id=name) == near_misses[::-1]
 
 
 def test_denominators_belong_to_the_locality_of_their_day(inside: Inside) -> None:
@@ -89,3 +98,13 @@ def test_services_are_listed_by_the_locality_that_they_belonged_to_on_a_day(insi
     assert ids(inside.ward, "/v1/services", locality="south") == ["willow-house"]
     assert ids(inside.ward, "/v1/services", locality="north", on="2026-02-28") == ["willow-house"]
     assert ids(inside.ward, "/v1/services", locality="north") == []
+
+
+def test_what_was_recorded_under_a_name_before_it_was_an_alias_is_found_by_every_name(inside: Inside) -> None:
+    ward = inside.ward
+    early = ward.submit(service_id="the old wing")
+
+    ward.put("/v1/services/willow-house", {**MOVED, "aliases": ["WH-1", "the old wing"]})
+
+    for name in ("the old wing", "WH-1", "willow-house"):
+        assert ids(ward, "/v1/near-misses", service_id=name) == [early["id"]], name

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from app.clock import system_clock
 from app.operations import rebuild as rebuilding
+from app.operations.audit import Auditor, last_audit
 from tests.journeys.inside import Inside
 from tests.journeys.ladder import let_pass
 from tests.journeys.providing import (
@@ -39,6 +41,15 @@ def assessments(inside: Inside) -> list[dict[str, Any]]:
         found += [one["data"] for one in page["items"] if one["type"] == "forewarn.outcome.assessed.v1"]
         page = inside.ward.get("/v1/ledger/events", limit=200, after=page["next_after"])
     return found
+
+
+def audit(inside: Inside, auditor: Auditor) -> int:
+    """How much the auditor finds wrong."""
+    now = system_clock()
+    for _ in auditor.audit(now):
+        pass
+    with inside.house.database.read() as connection:
+        return last_audit(connection, now)["findings"]
 
 
 @pytest.mark.parametrize(
@@ -289,6 +300,23 @@ def test_s17_a_late_report_is_assessed_once_more(inside: Inside) -> None:
     assert counts(outcome(inside.ward, action_id)) == (24, 3, 15)
     assert [one["after"]["events"] for one in assessments(inside)][-1] == 15
     assert outcome(inside.ward, action_id, as_of=first["as_of_sequence"] + 1) == first
+
+
+def test_an_outcome_that_was_settled_and_is_open_again_has_the_auditor_find_its_timer(inside: Inside) -> None:
+    past(inside, 24)
+    action_id = acted(inside)
+    future(inside, 2)
+    auditor = Auditor(inside.house)
+    settled = audit(inside, auditor)
+    assert outcome(inside.ward, action_id)["looks_again_at"] is None
+    let_pass(inside, days=3)
+
+    reported(inside.ward, spread(14, EFFECTIVE + timedelta(days=1), 80))
+    attend(inside)
+
+    told = outcome(inside.ward, action_id)
+    assert (told["verdict"], told["looks_again_at"]) == ("not_shown", "2027-03-03T00:00:00.000000Z")
+    assert (settled, audit(inside, auditor)) == (0, 0)
 
 
 def test_s17_what_changes_no_number_is_not_told(inside: Inside) -> None:

@@ -14,6 +14,7 @@ from tests.journeys.ward import pointers, text
 REGISTERED = {
     "name": "Willow House",
     "service_type": "care_home",
+    "aliases": ["WH-1"],
     "localities": [{"locality": "north", "from": "2025-01-01"}],
     "role_holders": [{"role": "manager", "ref": "manager-2", "from": "2025-01-01"}],
 }
@@ -48,6 +49,7 @@ def test_a_manager_reads_what_rises_and_answers_it(database_url: str) -> None:
         assert (signal["service_id"], signal["status"]) == ("willow-house", "open")
         assert signal["owner"] == {"role": "manager", "holders": ["manager-2"], "nobody_reachable": False}
         assert "have become more frequent since 5 January 2026: 8 in the last 8 weeks" in signal["says"]
+        assert ward.get("/v1/signals", service_id="WH-1")["items"] == [signal]
         assert len(ward.get("/v1/signals")["items"]) == 2
         (only,) = ward.get("/v1/signals", service_id="ash-court")["items"]
         assert ward.get("/v1/signals", limit=1)["items"] == [only]

@@ -7,8 +7,8 @@ after the clock has moved on. Both must tell the same story, event by event, wit
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -103,18 +103,23 @@ class Home:
 KEPT = ("scheduled_at", "respond_by", "level", "loop", "times", "why", "until", "review_due_at", "code")
 
 
-@pytest.fixture
-def opened(tmp_path: Path) -> Iterator[Callable[[str, int], Home]]:
-    with ExitStack() as homes:
-
-        def home(url: str, kills: int) -> Home:
-            directory = tmp_path / f"kills-{kills}"
-            directory.mkdir()
-            started = Home(url, directory, kills)
-            homes.callback(started.close)
-            return started
-
+@contextmanager
+def lived(database_url: str, directory: Path, kills: int) -> Iterator[Home]:
+    """A home in which the story was lived through."""
+    home = Home(database_url, directory, kills)
+    try:
+        live_through(home)
         yield home
+    finally:
+        home.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dict[str, Any]], Counter[str]]:
+    """The story and the notices where nobody kills anything: the same for each database that it is held against."""
+    directory = tmp_path_factory.mktemp("undisturbed")
+    with lived(f"sqlite:///{directory / 'forewarn.db'}", directory, 0) as home:
+        return home.told(), home.notices()
 
 
 def day(number: float, **more: float) -> str:
@@ -227,17 +232,15 @@ def every_gate_one_by_one(ward: Ward, review_id: str, members: list[str]) -> Non
 
 @pytest.mark.soak
 def test_sixty_days_are_the_same_story_on_any_database_however_often_the_process_is_killed(
-    opened: Callable[[str, int], Home], database_url: str, empty_sqlite_url: str
+    undisturbed: tuple[list[dict[str, Any]], Counter[str]], database_url: str, tmp_path: Path
 ) -> None:
-    killed = opened(database_url, KILLS)
-    live_through(killed)
-    story, notices = killed.told(), killed.notices()
+    expected, told_once = undisturbed
 
-    undisturbed = opened(empty_sqlite_url, 0)
-    live_through(undisturbed)
+    with lived(database_url, tmp_path, KILLS) as killed:
+        story, notices = killed.told(), killed.notices()
 
-    assert story == undisturbed.told()
+    assert story == expected
     exhausted = [one["scheduled_at"] for one in story if one["type"] == "escalation.chain_exhausted"]
     assert exhausted[:2] == [day(4), day(5)]
-    assert all(0 < notices[to] <= times for to, times in undisturbed.notices().items())
+    assert all(0 < notices[to] <= times for to, times in told_once.items())
     assert notices.keys() >= {name for one in story for name in one["notify"]}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import cli
+from app.cli.commands import cli
 from app.cli.entrance import INTAKE
 from app.intake.demo_stories import HOMES
 from app.operations.demo import NotADemo, Story, tell

@@ -423,6 +423,7 @@ def test_only_the_escalations_that_are_of_a_period_are_read_to_close_its_review(
 # How large a snapshot becomes
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # A size is the same on any.
 def test_a_provider_of_sixty_services_has_a_snapshot_of_bounded_size(office: Office) -> None:
     kinds = (("medication", "omitted"), ("records", "other"))
     jobs = [

@@ -332,6 +332,7 @@ def agrees(series: Mapping[str, Any]) -> bool:
     return not any(words in says for words in (" rose ", " fell ", " were above ", " were below ", " vary by "))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # Sentences are the same on any.
 def test_the_sentence_agrees_with_the_signals_whatever_is_asked(office: Office) -> None:
     state(office, [MONDAY.date() - timedelta(days=n) for n in range(1, 366)], resident_days=20)
     report(office, weekly((*QUIET, *(2, 3) * 10, 0, 1, 0, 0, 1, 0)), recovery_barrier="staff_check")

@@ -9,6 +9,7 @@ from app.api.schemas.duplicates import (
 )
 from app.api.schemas.escalations import Acknowledgement, HandOver, ManualEscalation, Merge, PolicyMove, Snooze
 from app.api.schemas.events import EventSent
+from app.api.schemas.evidence import EvidencePackRequest
 from app.api.schemas.governance import (
     GovernanceAssessment,
     GovernanceClosure,
@@ -67,6 +68,7 @@ __all__ = [
     "EndpointRecovery",
     "EndpointRegistration",
     "EventSent",
+    "EvidencePackRequest",
     "GovernanceAssessment",
     "GovernanceClosure",
     "GovernanceDecision",

@@ -75,10 +75,15 @@ class PolicyDocument(Body):
     expected_chance_firings: list[dict[str, Any]] | None = Field(
         None, description="Worked out by the service: what `GET` showed may be put back with it, and is not looked at."
     )
+    less_sensitive: dict[str, Any] | None = Field(
+        None, description="Said by the service of a policy with a reason; put back, it is not looked at."
+    )
     governance_cadence: str = Field("P1M", description="ISO 8601 duration.")
     details_due: str = Field("P3D", description="How long a record may await its details; ISO 8601 duration.")
     workflow_link_due: str = Field("P7D", description="How long a record may await its link; ISO 8601 duration.")
     working_time: WorkingTimeDocument | None = Field(
         None, description="Left out: Monday to Friday, 09:00 to 17:00, but for the bank holidays of England."
     )
-    reason: str | None = Field(None, description="Why the policy was changed.")
+    reason: str | None = Field(
+        None, description="Why the policy was changed: needed, and new, when it would have opened fewer reviews."
+    )

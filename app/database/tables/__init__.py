@@ -5,9 +5,10 @@ Rows that time travel needs carry `valid_from` and `valid_to`, ledger sequences:
 sequence s when valid_from <= s < valid_to; the current one has `valid_to` = FOR_EVER.
 """
 
-from app.database.tables.columns import FOR_EVER, metadata
+from app.database.tables.columns import FOR_EVER, metadata, standing
 from app.database.tables.deliveries import deliveries, delivery_attempts, webhook_endpoints
 from app.database.tables.duplicates import duplicate_proposals, occurrence_refs, occurrences
+from app.database.tables.evidence import evidence_pack_jobs, evidence_pack_pieces, evidence_packs
 from app.database.tables.governance import governance_carried, governance_review_places, governance_reviews
 from app.database.tables.intake import intake_records, intake_rounds
 from app.database.tables.ledger import (
@@ -35,6 +36,7 @@ from app.database.tables.records import (
     window_entries,
 )
 from app.database.tables.signals import signals, trend_checks, trend_watch
+from app.database.tables.signing import ledger_nodes, signing_keys
 from app.database.tables.work import followers, timer_leases, timers
 
 __all__ = [
@@ -50,6 +52,9 @@ __all__ = [
     "escalation_members",
     "escalations",
     "events",
+    "evidence_pack_jobs",
+    "evidence_pack_pieces",
+    "evidence_packs",
     "followers",
     "governance_carried",
     "governance_review_places",
@@ -59,6 +64,7 @@ __all__ = [
     "installation",
     "intake_records",
     "intake_rounds",
+    "ledger_nodes",
     "ledgers",
     "metadata",
     "near_misses",
@@ -70,7 +76,9 @@ __all__ = [
     "reviews",
     "services",
     "signals",
+    "signing_keys",
     "sources",
+    "standing",
     "subjects",
     "timer_leases",
     "timers",

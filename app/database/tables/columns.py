@@ -1,6 +1,6 @@
 """What every table is made of: one collection of tables, one kind of text, instants as numbers."""
 
-from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, Text
+from sqlalchemy import BigInteger, Column, ColumnElement, LargeBinary, MetaData, Table, Text
 
 FOR_EVER = 2**63 - 1
 
@@ -26,3 +26,10 @@ def number(name: str, *, optional: bool = False) -> Column[int]:
 
 def blob(name: str) -> Column[bytes]:
     return Column(name, LargeBinary, nullable=False)
+
+
+def standing(table: Table, as_of: int | None) -> tuple[ColumnElement[bool], ...]:
+    """Which rows of a table with `valid_from` and `valid_to` stand: as of a ledger sequence, or now."""
+    if as_of is None:
+        return (table.c.valid_to == FOR_EVER,)
+    return table.c.valid_from <= as_of, table.c.valid_to > as_of

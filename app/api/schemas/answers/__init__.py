@@ -7,6 +7,7 @@ from app.api.schemas.answers.actions import Action, ActionList
 from app.api.schemas.answers.adapters import AdapterList, Preview
 from app.api.schemas.answers.common import Answered, Health, Problem
 from app.api.schemas.answers.duplicates import DuplicateProposal, DuplicateProposalList, DuplicateRule
+from app.api.schemas.answers.evidence import EvidencePack, EvidencePackList
 from app.api.schemas.answers.governance import GovernanceReview, GovernanceReviewList
 from app.api.schemas.answers.intake import (
     EventBatchAnswer,
@@ -35,6 +36,14 @@ from app.api.schemas.answers.settled import (
     WindowExplained,
 )
 from app.api.schemas.answers.signals import Signal, SignalList
+from app.api.schemas.answers.transparency import (
+    Checkpoint,
+    CheckpointList,
+    ConsistencyProof,
+    InclusionProof,
+    SigningKeys,
+)
+from app.api.schemas.answers.traces import Trace
 from app.api.schemas.answers.trends import Trends
 from app.api.schemas.answers.webhooks import (
     Delivery,
@@ -55,7 +64,10 @@ __all__ = [
     "Answered",
     "BatchAnswer",
     "CellMembers",
+    "Checkpoint",
+    "CheckpointList",
     "CloudEvent",
+    "ConsistencyProof",
     "Delivery",
     "DeliveryAttemptList",
     "DeliveryList",
@@ -69,11 +81,14 @@ __all__ = [
     "EventBatchAnswer",
     "EventTaken",
     "EventTypeList",
+    "EvidencePack",
+    "EvidencePackList",
     "GovernanceReview",
     "GovernanceReviewList",
     "Health",
     "Heatmap",
     "History",
+    "InclusionProof",
     "IntakeRecord",
     "IntakeRecordList",
     "IntakeRecordRead",
@@ -96,10 +111,12 @@ __all__ = [
     "ServiceList",
     "Signal",
     "SignalList",
+    "SigningKeys",
     "Source",
     "SourceList",
     "StageSuggestions",
     "Taxonomy",
+    "Trace",
     "Trends",
     "WebhookEndpoint",
     "WebhookEndpointGiven",

@@ -91,6 +91,9 @@ class Problem(Answered):
     instance: str
     errors: list[Fault] | None = None
     gates: list[Gate] | None = None
+    lost: list[dict[str, Any]] | None = Field(
+        None, description="With policy-less-sensitive: the latest reviews that would not have been opened."
+    )
 
 
 # The process
@@ -136,6 +139,9 @@ class Health(Answered):
     database: Literal["ok", "unavailable"] | None = None
     migrations: Literal["ok", "behind"] | None = None
     writes: Literal["ok", "refused"] | None = Field(None, description="Whether the database takes writes.")
+    expected_checkpoints: str | None = Field(
+        None, description="`ok`, or that organisations are withheld, where checkpoints are expected at all."
+    )
     queue_depth: int | None = Field(None, description="Commands that wait for the writer.")
     follower_lag: int | None = Field(None, description="Events that the slowest follower is behind.")
     oldest_due_timer_seconds: Number | None = None

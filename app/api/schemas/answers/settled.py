@@ -165,6 +165,23 @@ class ChanceFirings(Answered):
     says: str
 
 
+class LostReview(Answered):
+    """A review that one policy called for and another would not have opened."""
+
+    rule_id: str
+    key: Key
+    crossed_at: Instant
+    near_miss_ids: list[str] = Field(description="Those in the window at the crossing, at most 20.")
+
+
+class LessSensitive(Answered):
+    """The reviews of the time before it that a policy would not have opened."""
+
+    lost: int
+    looked_back: Duration = Field(description="P180D, or less where so much could not be counted at once.")
+    episodes: list[LostReview] = Field(description="The latest 20.")
+
+
 class Policy(Answered):
     """A policy, complete."""
 
@@ -179,6 +196,9 @@ class Policy(Answered):
     workflow_link_due: Duration
     working_time: WorkingTime
     reason: str | None = None
+    less_sensitive: LessSensitive | None = Field(
+        None, description="What it would have lost when it was adopted; absent when nothing."
+    )
     expected_chance_firings: list[ChanceFirings] | None = Field(
         None, description="Of the policy in force, rule by rule; not of former versions."
     )
