@@ -13,7 +13,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import backtests, deliveries, http_submit, ledger, maps, measure
+from bench import backtests, deliveries, http_submit, ledger, maps, measure, proving, verifying
 from bench.databases import CannotMeasure
 from bench.measure import Line, Scale
 
@@ -30,6 +30,10 @@ CASES: dict[str, Callable[[Scale], list[Line]]] = {
     "deliveries_postgresql": deliveries.on_postgresql,
     "deliveries_sqlite": deliveries.on_sqlite,
     "backtests": backtests.of_a_million,
+    "verify": verifying.of_a_million,
+    "append_tree": proving.appending_through_the_tree,
+    "proofs": proving.proofs,
+    "checking": proving.checking,
 }
 HERE = Path(__file__).resolve().parent
 

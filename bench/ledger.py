@@ -79,7 +79,7 @@ def append_on_postgresql(scale: Scale) -> list[Line]:
             subprocess.run(command, check=True, capture_output=True)
             return count / (time.perf_counter() - began)
 
-        ours = _appending(house, count)
+        ours = appending(house, count)
         return [compare("append_postgresql_32", "events/s", yardstick, ours, Aim("at least", 1.0), scale.rounds)]
 
 
@@ -98,7 +98,7 @@ def append_on_sqlite(scale: Scale) -> list[Line]:
         return count / (time.perf_counter() - began)
 
     with opened_house(f"sqlite:///{scale.folder / 'forewarn.db'}") as house:
-        ours = _appending(house, count)
+        ours = appending(house, count)
         return [compare("append_sqlite_32", "events/s", yardstick, ours, Aim("at least", 3.0), scale.rounds)]
 
 
@@ -172,7 +172,7 @@ def windows(scale: Scale) -> list[Line]:
         return [line]
 
 
-def _appending(house: House, count: int) -> Callable[[], float]:
+def appending(house: House, count: int, kind: type[Head] = Head) -> Callable[[], float]:
     """What the writer does with 32 commands that wait together, less the rules: lock, append, write, commit."""
     hot = house.batches.dialect
 
@@ -181,7 +181,7 @@ def _appending(house: House, count: int) -> Callable[[], float]:
         for _ in range(0, count, TOGETHER):
             with house.database.write() as connection:
                 (row,), _, _ = hot.begin_batch(connection, ["default"], 0, NOTHING)
-                head = Head(row)
+                head = kind(row)
                 appended: list[Any] = []
                 for _ in range(TOGETHER):
                     draft = Draft(f"organisation/{uuid4()}", 0, [EVENT])

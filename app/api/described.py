@@ -40,6 +40,7 @@ TAGS = {
     "reviews": "The manager's review of one escalation, closed once every gate is met.",
     "actions": "What a review agreed on: told how it goes, completed or cancelled, and looked at again.",
     "governance": "Leadership's reviews of a period: a frozen snapshot, decisions that cite records, and their gates.",
+    "assurance": "Whether every crossing led to its review, and what is missing: recomputed from the ledger alone.",
     "notices": "What people were told, and why: one for each of them and each command, however many events it made.",
     "evidence": "Packs for inspectors: what happened in a period, with the proof that nothing was taken out.",
     "ledger": "All that ever happened, in one gapless order, as CloudEvents: page by page, or as a stream.",

@@ -22,11 +22,12 @@ Cursor = Annotated[str | None, Query(max_length=64, description="`next_cursor` o
 
 def before(cursor: str | None) -> int | None:
     """The sequence below which the page begins."""
-    place = _places(cursor, 1)
+    place = places_below(cursor, 1)
     return None if place is None else place[0]
 
 
-def _places(cursor: str | None, parts: int) -> tuple[int, ...] | None:
+def places_below(cursor: str | None, parts: int) -> tuple[int, ...] | None:
+    """The place below which the page begins, of a list whose places are of so many numbers."""
     if cursor is None:
         return None
     try:
@@ -72,7 +73,7 @@ def page(
     `within`: what tells rows of one sequence apart.
     """
     columns = (sequence, *within)
-    below = _places(cursor, len(columns))
+    below = places_below(cursor, len(columns))
     if below is not None:
         chosen = chosen.where(tuple_(*columns) < below)
     return chosen.order_by(*(column.desc() for column in columns)).limit(limit + 1)

@@ -3,7 +3,20 @@
 import typer
 from pydantic import ValidationError
 
-from app.cli import checking, demo, evidence, importing, keys, organisations, serving, transparency, upkeep, verifying
+from app.cli import (
+    auditing,
+    backtesting,
+    checking,
+    demo,
+    evidence,
+    importing,
+    keys,
+    organisations,
+    serving,
+    transparency,
+    upkeep,
+    verifying,
+)
 from app.cli.saying import say
 from app.clock import ClockUnreadable
 from app.database import sole
@@ -16,6 +29,8 @@ cli.command("api")(serving.api)
 cli.command("worker")(serving.worker)
 cli.command("import")(importing.import_file)
 cli.command("demo")(demo.demo)
+cli.command("audit")(auditing.audit)
+cli.command("backtest")(backtesting.try_policy)
 cli.command("check")(checking.check_database)
 cli.command("evidence-pack")(evidence.evidence_pack)
 cli.command("rebuild")(upkeep.rebuild_projection)

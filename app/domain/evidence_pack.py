@@ -26,7 +26,7 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class PackMember:
     """A file in the pack: its bytes, and their SHA-256 in hex."""
 
     name: str
@@ -63,7 +63,7 @@ class Finish:
 
     size: int
     sha256: str
-    members: tuple[Member, ...]
+    members: tuple[PackMember, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Ready:
 
     size: int
     sha256: str
-    members: tuple[Member, ...]
+    members: tuple[PackMember, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,10 +97,8 @@ def _against(fields: Fields, connection: Connection, organisation: str, in_force
     found = policy_at(connection, organisation, version) if version < in_force.version else None
     if found is not None:
         return found
-    there_are = "version 1 alone" if in_force.version == 1 else f"versions 1 to {in_force.version}"
-    detail = f"No policy of that version was ever in force: there is {there_are}.".replace(
-        "is versions", "are versions"
-    )
+    there_are = "is version 1 alone" if in_force.version == 1 else f"are versions 1 to {in_force.version}"
+    detail = f"No policy of that version was ever in force: there {there_are}."
     fields.reading.refuse("/compare_with", "unknown-version", detail)
     return in_force
 

@@ -20,7 +20,7 @@ from app.database.dialects import postgresql, sqlite
 from app.database.engine import Database, is_connection_lost
 from app.events import sealing
 from app.events.sealing import MasterKey
-from app.operations import checking_rows
+from app.operations import checking_rows, checking_schema
 from app.operations.checking_ledger import Walk, Walked
 from app.operations.checking_rows import SealedRows
 from app.operations.finding import Finding
@@ -44,6 +44,10 @@ Told = Callable[[str, float], None]
 
 class CouldNotLook(Exception):
     """The check did not come to its end; `str()` is a sentence that says why."""
+
+
+class _Told(Exception):
+    """It broke off, and the finding stands already."""
 
 
 @dataclass(slots=True)
@@ -102,11 +106,14 @@ class _Look:
         if self._file_is_well():
             self._require_master_key()
             with self._guarded("what belongs to no organisation"):
-                self._take(checking_rows.triggers(self._connection))
+                self._take(checking_schema.columns(self._connection))
+                self._take(checking_schema.triggers(self._connection))
                 self._take(checking_rows.strays(self._connection))
                 self._take(checking_rows.signing_keys(self._connection, self._master))
-            for organisation in self._organisations():
-                self._look_at(organisation)
+            walked = {organisation: self._look_at(organisation) for organisation in self._organisations()}
+            for organisation, its in walked.items():  # Last, for from then on the replay's tables hide the stored ones.
+                if its is not None and its.is_readable and not self._asked.quick:
+                    self._replay(organisation, its)
         return self._report
 
     def _file_is_well(self) -> bool:
@@ -143,12 +150,9 @@ class _Look:
             return found if asked is None else [asked]
         return []
 
-    def _look_at(self, organisation: str) -> None:
+    def _look_at(self, organisation: str) -> Walked | None:
         sealed = SealedRows(self._connection, self._master, organisation)
         walked = self._walk(organisation, sealed)
-        if walked is not None and walked.is_readable and not self._asked.quick:
-            with self._guarded(f"the projections of {organisation}", organisation):
-                self._replay(organisation, walked)
         with self._guarded(f"the keys of {organisation}", organisation):
             sealed.look()
         self._take(sealed.findings)
@@ -158,6 +162,7 @@ class _Look:
             reached = {"as_of_sequence": walked.position, "root": base64_of(walked.root)}
             erased = {"erased_keys": sealed.erased} if sealed.erased else {}
             self._report.organisations.append({"organisation": organisation, **reached, **erased})
+        return walked
 
     def _walk(self, organisation: str, sealed: SealedRows) -> Walked | None:
         with self._guarded(f"the ledger of {organisation}", organisation):
@@ -185,18 +190,19 @@ class _Look:
 
     def _replay(self, organisation: str, walked: Walked) -> None:
         write = (sqlite if self._connection.dialect.name == "sqlite" else postgresql).write
-        replay = Replay(self._connection, write, organisation, walked.position)
-        try:
-            replay.run(self._progress(f"projections of {organisation}", walked.position))
-        except ReplayBroken as broken:
-            if isinstance(broken.__cause__, DBAPIError) and _is_in_the_way(broken.__cause__):
-                raise broken.__cause__ from None
-            why = f"The ledger cannot be replayed: {broken}."
-            self._take([Finding("replay", why, organisation, broken.sequence, broken.sequence)])
-            return
         by_name: dict[str, list[Difference]] = {}
-        for one in replay.differences():
-            by_name.setdefault(one.projection, []).append(one)
+        with self._guarded(f"the projections of {organisation}", organisation):
+            replay = Replay(self._connection, write, organisation, walked.position)
+            try:
+                replay.run(self._progress(f"projections of {organisation}", walked.position))
+            except ReplayBroken as broken:
+                if isinstance(broken.__cause__, DBAPIError) and _is_in_the_way(broken.__cause__):
+                    raise broken.__cause__ from None
+                why = f"The ledger cannot be replayed: {broken}."
+                self._take([Finding("replay", why, organisation, broken.sequence, broken.sequence)])
+                raise _Told from None
+            for one in replay.differences():
+                by_name.setdefault(one.projection, []).append(one)
         for name, differences in by_name.items():
             self._take([_told_of(organisation, name, differences, walked)])
 
@@ -224,6 +230,8 @@ class _Look:
                 yield
         except CouldNotLook:
             raise
+        except _Told:
+            pass
         except Exception as error:
             if isinstance(error, DBAPIError) and _is_in_the_way(error):
                 raise

@@ -18,19 +18,6 @@ from app.operations.finding import Finding
 SHOWN = 20
 _AT_ONCE = 500
 
-_SQLITE_TRIGGERS = {
-    "events_no_update": "BEFORE UPDATE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
-    "events_no_delete": "BEFORE DELETE ON events BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
-    "events_no_replace": (
-        "BEFORE INSERT ON events WHEN EXISTS (SELECT 1 FROM events WHERE organisation = NEW.organisation AND sequence "
-        "= NEW.sequence) BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"
-    ),
-}
-_POSTGRESQL_TRIGGERS = text("""
-SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
-WHERE t.tgrelid = 'events'::regclass AND t.tgname = 'events_append_only' AND t.tgenabled IN ('O', 'A')
-  AND t.tgtype = 58 AND p.prosrc LIKE '%RAISE EXCEPTION%'
-""")  # 58: before a statement that updates, deletes or truncates.
 _WRONG_COMMANDS = """
 SELECT c.key_id, c.route, c.idempotency_key FROM commands c
 LEFT JOIN events f ON f.organisation = c.organisation AND f.sequence = c.first_sequence
@@ -45,20 +32,6 @@ _LOST_ATTEMPTS = """
 SELECT DISTINCT a.delivery_id FROM delivery_attempts a LEFT JOIN deliveries d USING (organisation, delivery_id)
 WHERE a.organisation = :organisation AND d.delivery_id IS NULL ORDER BY 1 LIMIT 20
 """
-
-
-def triggers(connection: Connection) -> Iterator[Finding]:
-    """Whether the database itself still refuses to change events."""
-    if connection.dialect.name == "postgresql":
-        missing = [] if connection.execute(_POSTGRESQL_TRIGGERS).scalar() == 1 else ["events_append_only"]
-    else:
-        found = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'events'"
-        there = {name: " ".join(str(sql).split()) for name, sql in connection.exec_driver_sql(found)}
-        missing = [
-            name for name, does in _SQLITE_TRIGGERS.items() if there.get(name) != f"CREATE TRIGGER {name} {does}"
-        ]
-    for name in missing:
-        yield Finding("triggers", f"The trigger {name} is not there, or is another one: events can be changed.")
 
 
 def strays(connection: Connection) -> Iterator[Finding]:

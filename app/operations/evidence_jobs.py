@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from app.database.tables import evidence_pack_jobs, evidence_pack_pieces, evidence_packs, ledgers
 from app.domain import evidence_pack
 from app.domain.decider import Refused
-from app.domain.evidence_pack import UNASKED, Finish, GiveUp, Member
+from app.domain.evidence_pack import UNASKED, Finish, GiveUp, PackMember
 from app.domain.moment import from_micros, to_micros
 from app.events.store import Cause, Draft
 from app.operations.desk import Desk
@@ -108,7 +108,7 @@ def store(house: House, taken: Taken, file: IO[bytes], size: int, clock: Any) ->
             connection.execute(insert(evidence_pack_pieces), row)
 
 
-def hand_in(house: House, taken: Taken, size: int, sha256: str, members: tuple[Member, ...]) -> None:
+def hand_in(house: House, taken: Taken, size: int, sha256: str, members: tuple[PackMember, ...]) -> None:
     """Everything is stored: tell that the pack is ready; `LeaseLost`."""
     _end(house, taken, Finish(size, sha256, members), size)
 

@@ -20,6 +20,7 @@ SHARES: Mapping[str, int] = {
     "outcomes": 16 * _KIB,
     "signals": 12 * _KIB,
     "system_risk_reviews": 8 * _KIB,
+    "less_sensitive_policies": 6 * _KIB,
 }
 """Together below 256 KiB, a quarter of what a message of NATS may hold."""
 

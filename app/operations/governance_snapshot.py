@@ -1,7 +1,8 @@
 """What a governance review saw when it was opened: computed from what was known at one sequence, then frozen.
 
 The same reader as of the same sequence gives the same snapshot again, whatever came since (S13). It holds ids, codes,
-numbers and instants: no words of people, for those can be erased, and what is frozen cannot.
+numbers and instants: no words of people, for those can be erased, and what is frozen cannot. The reason of a policy is
+none of these: it stands in the ledger in clear.
 """
 
 import json
@@ -30,6 +31,7 @@ from app.operations.governance_period import (
     known_to,
     standings,
 )
+from app.operations.governance_policies import less_sensitive_policies
 from app.operations.governance_trends import trends_in
 from app.operations.show import Reader
 
@@ -72,7 +74,7 @@ def snapshot_at(reader: Reader, period: Period, now: datetime) -> dict[str, Any]
         "signals": [_named(_SIGNAL, one) for one in unanswered(reader, period)],
         "outcomes": _outcomes(reader, period),
         "system_risk_reviews": _system_risks(reader, period),
-        "less_sensitive_policies": [],
+        "less_sensitive_policies": less_sensitive_policies(reader, period),
         "left_out": left_out,
     }
     return bounded(seen)

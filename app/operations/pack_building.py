@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import IO, Any
 
-from app.domain.evidence_pack import Member
+from app.domain.evidence_pack import PackMember
 from app.domain.moment import format_instant, from_micros
 from app.domain.policy import policy_document
 from app.domain.small_cells import withheld
@@ -45,7 +45,7 @@ class Pictures:
     index: Drawn
 
 
-def build(case: Case, file: IO[bytes], pictures: Pictures) -> list[Member]:
+def build(case: Case, file: IO[bytes], pictures: Pictures) -> list[PackMember]:
     """Write the pack into a file; returns its members as the manifest lists them. What `told` raises ends it."""
     case.told("looking through the ledger", 0, case.size)
     key = signing_key(case.house)
@@ -100,8 +100,8 @@ def _previous(case: Case, node: Node) -> tuple[dict[str, Any], list[bytes]]:
     return {"previous": told}, consistency(previous.size, case.size, node)
 
 
-def _members(manifest: bytes) -> list[Member]:
-    return [Member(one["name"], one["size"], one["sha256"]) for one in json.loads(manifest)["members"]]
+def _members(manifest: bytes) -> list[PackMember]:
+    return [PackMember(one["name"], one["size"], one["sha256"]) for one in json.loads(manifest)["members"]]
 
 
 # What was in force

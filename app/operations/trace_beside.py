@@ -150,6 +150,7 @@ def _breaches(book: Book, escalation_id: str) -> list[Link]:
     chosen = select(row.near_miss_id).where(
         row.organisation == book.organisation,
         row.source == OWN_SOURCE,
-        row.source_event_id.between(f"{escalation_id}/", f"{escalation_id}/~"),
+        row.source_event_id >= f"{escalation_id}/",
+        row.source_event_id < f"{escalation_id}0",  # The character after the slash.
     )
     return [link for one in book.rows(chosen) for link in _breach_of(book, one.near_miss_id)]

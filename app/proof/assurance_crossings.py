@@ -117,17 +117,20 @@ class Crossings:
                 self._find(rule, found, event.recorded_at, [where.entry.sequence])
 
     def _find(self, rule: Rule, found: Expected, now: int, deferring: Sequence[int]) -> None:
-        """A crossing of a key that nothing is open for: it is raised, or waits for the end of the key's cool-down."""
+        """A crossing of a key that nothing is open for: it is raised, or waits for the end of the key's cool-down.
+
+        `deferring`: what the end of it has to look at again, wherever in the ledger it stands.
+        """
         until = self._cooling_until(rule, found.key, now)
         if until is None:
             self._expected.append(found)
             return
         waits = (rule.id, found.key, json.dumps(found.named), until, found.crossed_at)
         self._scratch.do("INSERT OR IGNORE INTO waits VALUES (?, ?, ?, ?, ?)", waits)
-        self._scratch.do_each(
-            "INSERT OR REPLACE INTO deferred VALUES (?, ?, ?, ?)",
-            [(rule.id, found.key, one, found.sequence) for one in deferring],
-        )
+        its = [(rule.id, found.key, one) for one in found.members]
+        self._scratch.do_each("INSERT OR IGNORE INTO deferred VALUES (?, ?, ?, 0)", its)
+        again = "UPDATE deferred SET sequence = ? WHERE rule = ? AND key = ? AND record = ?"
+        self._scratch.do_each(again, [(found.sequence, rule.id, found.key, one) for one in deferring])
 
     def _remember(
         self, event: Event, rule: Rule, where: Placed, entries: Sequence[Entry], full: Sequence[Full]

@@ -26,21 +26,15 @@ class Entries:
     def move(self, change: Change) -> list[tuple[Rule, Placed]]:
         """Take in what became of a record; where it is to be judged now, and is an entry from now on."""
         before, after = change
-        known = before is not None
-        consumed = {row[0] for row in self._scratch.all(_CONSUMED, after.id)} if known else set[str]()
-        if before is not None and before.counts:
-            self._forget(before, consumed)
-        if before is not None and not before.counts and after.counts:  # Counted again: what has ended keeps it.
-            consumed = {row[0] for row in self._scratch.all("SELECT rule FROM ended WHERE id = ?", after.id)}
-            self._scratch.do("DELETE FROM consumed WHERE id = ?", (after.id,))
-            self._scratch.do_each(_CONSUME, ((rule, after.id) for rule in consumed))
-        if not after.counts:
-            return []
-        found = [(rule, where) for rule in self.active.values() if (where := _place(rule, after)) is not None]
-        if consumed:
-            consumed = {row[0] for row in self._scratch.all(_CONSUMED, after.id)}
-        judged = [(rule, where) for rule, where in found if rule.id not in consumed]
-        self._scratch.do_each(_ENTER, [_row(rule, where) for rule, where in judged])
+        stood = self._places(before) if before is not None and before.counts else {}
+        consumed = self._consumed(change)
+        comes = self._places(after) if after.counts else {}
+        judged = [(self.active[rule_id], where) for rule_id, where in comes.items() if rule_id not in consumed]
+        stays = {rule.id for rule, where in judged if stood.get(rule.id) == where}
+        for rule_id, where in stood.items():
+            if rule_id not in stays:
+                self._scratch.do(_LEAVE, (rule_id, where.key, where.entry.moment.at, after.sequence))
+        self._scratch.do_each(_ENTER, [_row(rule, where) for rule, where in judged if rule.id not in stays])
         return judged
 
     def of(self, rule: Rule, key: str, low: int, high: int) -> list[Entry]:
@@ -103,14 +97,26 @@ class Entries:
             if where is not None and self._scratch.one(f"{_CONSUMED} AND rule = ?", record.id, rule.id) is None:
                 yield _row(rule, where)
 
-    def _forget(self, before: Record, consumed: set[str]) -> None:
-        for rule in self.active.values():
-            where = _place(rule, before)
-            if where is not None and rule.id not in consumed:
-                self._scratch.do(_LEAVE, (rule.id, where.key, where.entry.moment.at, before.sequence))
-        for rule_id in consumed & self._judging.keys():
+    def _consumed(self, change: Change) -> set[str]:
+        """The rules whose ended episodes have the record, once it has changed."""
+        before, after = change
+        if before is None:
+            return set()
+        if not before.counts and after.counts:  # Counted again: what has ended keeps it.
+            self._scratch.do("DELETE FROM consumed WHERE id = ?", (after.id,))
+            self._scratch.do("INSERT OR IGNORE INTO consumed SELECT rule, id FROM ended WHERE id = ?", (after.id,))
+            return {row[0] for row in self._scratch.all(_CONSUMED, after.id)}
+        consumed = {row[0] for row in self._scratch.all(_CONSUMED, after.id)}
+        for rule_id in consumed & self._judging.keys() if before.counts else ():
             if _place(self._judging[rule_id], before) is None:  # Not the record that was consumed any more.
                 self._scratch.do("DELETE FROM consumed WHERE id = ? AND rule = ?", (before.id, rule_id))
+                consumed = consumed - {rule_id}
+        return consumed
+
+    def _places(self, record: Record) -> dict[str, Placed]:
+        """Where the active rules count a record."""
+        found = ((rule.id, _place(rule, record)) for rule in self.active.values())
+        return {rule_id: where for rule_id, where in found if where is not None}
 
 
 _CONSUMED = "SELECT rule FROM consumed WHERE id = ?"

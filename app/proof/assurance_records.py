@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
+import msgspec
+
 from app.domain.chase import due_from
 from app.domain.moment import Moment, parse_moment, to_micros
 from app.domain.zones import zone
@@ -140,7 +142,7 @@ class Records:
         if event.type == "near_miss.closed" and "review_id" not in event.data:
             self._close(before)
         if after is not before:
-            self._scratch.do(_UPDATE, (*_row(after), after.sequence))
+            self._scratch.do(_UPDATE, (*_row(after)[2:], after.sequence))
         return Change(before, after)
 
     def of(self, near_miss_id: str) -> Record | None:
@@ -167,6 +169,8 @@ class Records:
             )
 
 
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _HELD = """
 SELECT e.id FROM members AS m JOIN escalations AS e ON e.id = m.escalation
 WHERE m.id = ? AND m.kind <> 'withdrawn' AND e.is_open
@@ -177,7 +181,8 @@ _COLUMNS = (
 )  # fmt: skip
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM records"  # noqa: S608 - names of columns, written above
 _INSERT = f"INSERT INTO records ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' for _ in _COLUMNS)})"  # noqa: S608
-_UPDATE = f"UPDATE records SET {', '.join(f'{name} = ?' for name in _COLUMNS)} WHERE sequence = ?"  # noqa: S608
+_CHANGING = _COLUMNS[2:]
+_UPDATE = f"UPDATE records SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE sequence = ?"  # noqa: S608
 
 
 def _row(record: Record) -> Row:
@@ -188,7 +193,7 @@ def _row(record: Record) -> Row:
         *moment,
         values.get("service_id"),
         values.get("locality"),
-        json.dumps(values),
+        _encode(values),
         record.counts,
         record.linked,
         json.dumps(record.awaiting) if record.awaiting else None,
@@ -204,7 +209,7 @@ def _row(record: Record) -> Row:
 
 def _record(row: Row) -> Record:
     sequence, near_miss_id, at, day, date_only, _, _, facts, counts, linked, awaiting, exempt, time_zone, *owed, _ = row
-    values = json.loads(facts)
+    values: dict[str, Any] = _decode(facts)
     if "contributing_factors" in values:
         values["contributing_factors"] = tuple(values["contributing_factors"])
     return Record(

@@ -5,9 +5,9 @@ the calendar: so a mistake in one of the two shows as a difference. It is plain 
 entry is an instant and the window of one length does it count by bisection.
 """
 
-import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from json.encoder import encode_basestring
 from math import fsum
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
@@ -130,9 +130,8 @@ def _sum(weights: Any) -> float:
 
 def _matches(match: Match, values: Mapping[str, Any]) -> bool:
     for name, wanted in match:
-        said = _several(values.get(name))
         allowed = _several(wanted)
-        if not any(one in allowed for one in said):
+        if not any(one in allowed for one in _several(values.get(name))):
             return False
     return True
 
@@ -157,4 +156,6 @@ def _part(name: str, value: Any) -> Any:
 
 
 def _text(part: Any) -> str | None:
-    return None if part is None else json.dumps(part, ensure_ascii=False)
+    if isinstance(part, str):
+        return encode_basestring(part)
+    return None if part is None else repr(part)

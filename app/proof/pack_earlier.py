@@ -64,7 +64,7 @@ def hold_against(manifest: Manifest, roots: Mapping[int, bytes], earlier: Earlie
         return {**fact, "held": True}
     why = "the pack is of an earlier ledger: hold a later one against it"
     if earlier.size < manifest.as_of_sequence:
-        why = "event and size fall into what the pack leaves out: ask the service for a consistency proof"
+        why = "that size lies within what the pack leaves out; ask the service for a consistency proof"
     return {**fact, "held": None, "why": f"It cannot be decided: {why}."}
 
 

@@ -31,6 +31,9 @@ _NAMES = frozenset(
     {"actor", "correlationid", "data", "id", "leafhash", "occurredat", "sequence", "source", "specversion"}
     | {"streamversion", "subject", "time", "type"}
 )
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 16
+_encode = msgspec.json.Encoder(order="sorted").encode
 _LEAF = b'"leafhash":"'
 _LEAF_SIZE = len(_LEAF) + 64 + 2
 KINDS = ("near_miss", "escalation", "review", "action")
@@ -49,6 +52,9 @@ class Walk:
         self._watched = frozenset(watched)
         self._recorded_at = 0
         self._proven = 0
+        self._leaf = b""
+        self._has_floats = False
+        self._decode = msgspec.json.Decoder(dict[str, Any], float_hook=self._float).decode
         self._sequences = array("q")
         self._versions = array("q")
         self._streams = bytearray()
@@ -95,16 +101,17 @@ class Walk:
         self._remember(event)
         if event.type == "ledger.checkpointed":
             self._hold_against_own(event)
-        self._add(0, bytes.fromhex(self._leaf))
+        self._add(0, self._leaf)
         self.sequence, self._recorded_at = event.sequence, event.recorded_at
         return event
 
     def _read(self, text: bytes) -> Event:
         """The event of a line that is canonical, complete and hashes to its leaf."""
         expected = self._expected()
+        self._has_floats = False
         try:
-            document: dict[str, Any] = msgspec.json.decode(text, type=dict[str, Any])
-            is_canonical = canonical(document).encode() == text
+            document: dict[str, Any] = self._decode(text)
+            is_canonical = self._is_canonical(document, text)
             event = from_cloud_event(document)
         except (msgspec.MsgspecError, ValueError, TypeError, OverflowError, RecursionError) as error:
             why = "it nests too deeply" if isinstance(error, RecursionError) else str(error).rstrip(".")[:200]
@@ -113,18 +120,27 @@ class Walk:
             raise self._bad("canonical", f"Event {event.sequence} is not written canonically.", event.sequence)
         if _NAMES.symmetric_difference(document) - {"causationid"} or document["specversion"] != "1.0":
             raise self._bad("event", f"Event {event.sequence} has other attributes than an event has.", event.sequence)
-        self._leaf: str = document["leafhash"]
         place = text.rfind(
             _LEAF
         )  # The last one is the event's own: behind it come only texts, where quotes are escaped.
-        hashed = leaf_hash(text[:place] + text[place + _LEAF_SIZE :]).hex()
-        if hashed != self._leaf:
+        self._leaf = leaf_hash(text[:place] + text[place + _LEAF_SIZE :])
+        if self._leaf.hex() != document["leafhash"]:
             raise self._bad("leaf", f"Event {event.sequence} is not what its leaf hash was made of.", event.sequence)
         if event.organisation != self._manifest.organisation:
             raise self._bad("event", f"Event {event.sequence} is another organisation's.", event.sequence)
         if instant(event.occurred_at) != document["occurredat"] or instant(event.recorded_at) != document["time"]:
             raise self._bad("event", f"Event {event.sequence} tells times as no event does.", event.sequence)
         return event
+
+    def _float(self, text: str) -> float:
+        self._has_floats = True
+        return float(text)
+
+    def _is_canonical(self, document: dict[str, Any], text: bytes) -> bool:
+        """The encoder's order and numbers are canonical where all is ASCII and no number is a float, or a long one."""
+        if text.isascii() and not self._has_floats and _LONG not in text.translate(_DIGITS):
+            return _encode(document) == text
+        return canonical(document).encode() == text
 
     def _pass_over(self, sequence: int) -> None:
         """Take the run of hashes that stands for what is left out before this event."""

@@ -6,22 +6,28 @@ from hashlib import sha256
 from app.proof.pack_layout import LIMITS
 from app.proof.pack_manifest import Lines
 from app.proof.pack_marks import MARK_SIZE
-from app.proof.verdict import wrong
+from app.proof.verdict import NotIntact, wrong
 
 
 def lines_of(pieces: Iterable[bytes], name: str) -> Generator[bytes]:
     """The lines without their ends. NotIntact: one is over-long, or the last has no end."""
-    rest = b""
-    number = 0
+    parts: list[bytes] = []
+    size = number = 0
     for piece in pieces:
-        *whole, rest = (rest + piece).split(b"\n")
-        number += len(whole)
-        yield from whole
-        if len(rest) > LIMITS.line:
+        first, *others = piece.split(b"\n")
+        parts.append(first)
+        size += len(first)
+        if size > LIMITS.line:
             raise wrong(
                 "line", f"Line {number + 1} of {name} is longer than {LIMITS.line} bytes.", name, line=number + 1
             )
-    if rest:
+        if others:
+            yield b"".join(parts)
+            *whole, last = others
+            yield from whole
+            number += len(others)
+            parts, size = [last], len(last)
+    if size:
         raise wrong("line", f"The last line of {name} has no end: the file was cut off there.", name, line=number + 1)
 
 
@@ -39,7 +45,6 @@ def first_changed_line(pieces: Iterable[bytes], lines: Lines, name: str) -> tupl
                 if hashed.copy().digest()[:MARK_SIZE].hex() != next(marks, None):
                     return good + 1, number
                 good = number
-    except Exception as end:
-        if not hasattr(end, "problem"):
-            raise
+    except NotIntact:
+        pass
     return good + 1, max(good + 1, min(good + lines.every, lines.count))

@@ -14,7 +14,7 @@ from app.domain.evidence_pack import (
     Failed,
     Finish,
     GiveUp,
-    Member,
+    PackMember,
     Pack,
     Part,
     Ready,
@@ -27,7 +27,7 @@ from app.domain.evidence_pack import (
 MONDAY = datetime(2026, 3, 2, 10, tzinfo=UTC)
 SINCE, UNTIL = datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)
 ASK = Ask("2026-02-01", "2026-03-01", SINCE, UNTIL, 40, ("willow-house",), "commissioner", ("small_cells",))
-MEMBERS = (Member("ledger.jsonl", 20, "ab" * 32),)
+MEMBERS = (PackMember("ledger.jsonl", 20, "ab" * 32),)
 FINISH = Finish(100, "cd" * 32, MEMBERS)
 
 

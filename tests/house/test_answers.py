@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +13,10 @@ import pytest
 
 from app.main import create_app
 from app.operations import endpoints
+from app.operations.checkpoints import taking
 from app.operations.house import SYSTEM
 from app.operations.job import Command
+from app.operations.signing_keys import rotate, signing_key
 from tests.care import dose, reported, visit
 from tests.journeys.boardroom import ASSESSMENT, MINUTES, OPENING, PATH, SUMMARY
 from tests.journeys.boardroom import closed as conclude
@@ -229,14 +232,19 @@ def use_every_route(inside: Inside) -> None:
     ward.get("/v1/reviews", limit=1)
     ward.escalation(escalation["id"])
     ward.near_miss(first)
+    audit(ward, {"near-misses": first, "escalations": escalation["id"], "reviews": review, "actions": agreed})
     ward.review(review, "reopening", {"reason": "A fourth report shows another stage."})
     ward.review(review, "closure", {"code": "not_a_pattern", "summary": "Done."}, expect=409)
 
+    try_policies(inside)
     ward.get("/v1/heatmaps/workflow", rows="stage_allowed", columns="shift_bracket")
     ward.get(
         "/v1/heatmaps/workflow/cells", rows="stage_allowed", columns="weekday", row="handover", column="sun", limit=1
     )
     ward.get("/v1/heatmaps/workflow", rows="moon", expect=422)
+    ward.get("/v1/assurance")
+    ward.get("/v1/assurance", **{"from": "2026-03-01", "to": "2026-04-01"}, service_id="WILLOW-01")
+    ward.get("/v1/assurance", **{"from": "2026-03-02", "to": "2026-03-01"}, expect=422)
     days = {"from": "2026-03-01", "to": "2026-03-03"}
     ward.put("/v1/denominators", {"items": [{"service_id": "WILLOW-01", "date": "2026-03-01", "resident_days": 30}]})
     ward.get("/v1/heatmaps/workflow", rows="service_id", columns="hour", **days)
@@ -270,7 +278,37 @@ def use_every_route(inside: Inside) -> None:
         inside.client.get(path)
     inside.client.get("/v1/ledger/stream", params={"follow": "false"}, headers=ward.headers)
     inside.client.get("/v1/ledger/stream", headers={**ward.headers, "Last-Event-ID": "x"})
+    hold_the_ledger_to_its_word(inside)
     feed(ward)
+
+
+def hold_the_ledger_to_its_word(inside: Inside) -> None:
+    """Checkpoints, one of them recorded, proofs, the keys to check them with; and sizes that the ledger never had."""
+    ward, house = inside.ward, inside.house
+    for _ in range(2):
+        house.ask(taking(house, "default", signing_key(house), timedelta(0), 0))
+        ward.submit()
+    ward.get("/v1/ledger/checkpoint")
+    ward.get("/v1/ledger/checkpoint", size=0, expect=422)
+    ward.get("/v1/ledger/checkpoints", limit=1)
+    ward.get("/v1/ledger/proofs/inclusion", sequence=3, size=7)
+    ward.get("/v1/ledger/proofs/inclusion", sequence=8, size=7, expect=422)
+    ward.get("/v1/ledger/proofs/consistency", **{"from": 3, "to": 7})
+    ward.get("/v1/ledger/proofs/consistency", **{"from": 8, "to": 7}, expect=422)
+    rotate(house)
+    inside.client.get("/.well-known/forewarn-keys.json")
+
+
+def try_policies(inside: Inside) -> None:
+    """What a policy would have opened, what rules in shadow would have, and one that would open less."""
+    ward = inside.ward
+    rule = {**POLICY["rules"][0], "threshold": 2}
+    question = {"policy": {"rules": [rule]}, "grid": {"thresholds": [2, 3], "windows": ["P14D", "P1M"]}}
+    ward.post("/v1/policy/backtests", question)
+    ward.post("/v1/policy/backtests", {"policy": {"rules": [rule]}, "compare_with": 99}, expect=422)
+    inside.client.post("/v1/policy/backtests.svg", json=question, headers=ward.headers)
+    ward.get("/v1/policy/shadow-episodes", limit=1)
+    ward.put("/v1/policy", {"rules": []}, expect=409)
 
 
 def look_at_trends(inside: Inside) -> None:
@@ -305,6 +343,18 @@ def send_events(inside: Inside) -> None:
         ward.post(f"/v1/intake-records/{record_id}/replay", {})
     ward.get("/v1/intake-records/int_none", expect=404)
     ward.post("/v1/intake-records/int_none/replay", {}, expect=404)
+
+
+def audit(ward: Ward, ids: dict[str, str]) -> None:
+    """What happened to things, and everything that they are tied to."""
+    for kind, its_id in ids.items():
+        for what in ("history", "trace"):
+            ward.get(f"/v1/{kind}/{its_id}/{what}", limit=1)
+            ward.get(f"/v1/{kind}/{its_id}/{what}", as_of=0, expect=422)
+            ward.get(f"/v1/{kind}/none/{what}", expect=404)
+    if "near-misses" in ids:
+        ward.get("/v1/trace", source="emar", source_event_id="e-1")
+        ward.get("/v1/trace", source="emar", source_event_id="none", expect=404)
 
 
 def have_others_told(inside: Inside) -> None:
@@ -457,6 +507,7 @@ def govern(inside: Inside) -> None:
             inside.client.get(f"{PATH}/{its['id']}/{name}", headers=ward.headers)
     for name in ("", "/minutes.html", "/minutes.md"):
         ward.get(f"{PATH}/gov_none{name}", expect=404)
+    audit(ward, {"governance-reviews": review["id"]})
     ward.get(PATH, limit=1)
     ward.get(PATH, status="lost", expect=422)
     ward.get("/v1/actions", limit=1)
@@ -474,6 +525,7 @@ def answer_a_signal(inside: Inside) -> None:
     ward.post(f"{path}/acknowledgement", {}, expect=422)
     ward.post(f"{path}/acknowledgement", {"note": "Two seniors left in January."})
     ward.post(f"{path}/acknowledgement", {"note": "Nothing to it."}, expect=409)
+    audit(ward, {"signals": signal["id"]})
     ward.get(path)
     ward.get("/v1/notices", service_id="yew-house")
 

@@ -22,7 +22,7 @@ OPERATIONS = {
     for method, operation in item.items()
 }
 COMMANDS = [name for name, (_, _, operation) in OPERATIONS.items() if "requestBody" in operation]
-PUBLIC = ["livez", "readyz", "metrics"]
+PUBLIC = ["livez", "readyz", "metrics", "read_signing_keys"]
 
 
 def test_the_committed_document_is_what_the_application_says() -> None:

@@ -17,8 +17,11 @@ from uuid import uuid4
 import pytest
 
 from app.cli.entrance import INTAKE
+from app.domain.moment import to_micros
 from app.intake.mapping_file import parse_mapping
 from app.operations import settle
+from app.operations.backtest_asking import asked
+from app.operations.backtesting import backtest
 from app.operations.house import SYSTEM, House
 from app.operations.ids import near_miss_id_of
 from app.operations.importing import Import, Summary
@@ -63,6 +66,7 @@ def test_an_imported_log_raises_what_a_brute_force_count_raises(name: str, datab
         assert summary.recorded == COUNTED[name]
         assert summary.refused.total() == 0
         assert firings(room) == expected_firings(name)
+        assert had(room) == expected_episodes(name)
 
 
 def test_a_service_desk_has_raised_at_any_report_what_a_brute_force_count_has_raised(
@@ -215,6 +219,47 @@ def expected_firings(name: str) -> Firings:
     return {
         (one["service_id"], one["incident_type"].removeprefix("category-")): (one["fires_at"], set(one["members"]))
         for one in expected["first_firings"]
+    }
+
+
+Episodes = set[tuple[str, str, str, frozenset[str]]]
+
+
+def had(room: office.Office) -> Episodes:
+    """The episodes that a backtest of the rule finds."""
+    sources = {
+        one.subject: json.loads(one.payload)["source"]["source_event_id"]
+        for one in room.ledger()
+        if one.type == "near_miss.recorded"
+    }
+    with room.house.reader("default") as reader:
+        question = {"policy": THREE_IN_FOURTEEN_DAYS}
+        in_force = reader.settled().policy
+        answer = backtest(
+            reader, asked(reader.connection, "default", question, in_force), to_micros(room.house.clock())
+        )
+    assert answer["gained"] == answer["lost"] == answer["earlier"] == answer["later"] == []
+    return {
+        (
+            one["key"]["service_id"],
+            one["key"]["incident_type"].removeprefix("category-"),
+            one["crossed_at"].replace(".000000Z", "Z"),
+            frozenset(sources[member] for member in one["near_miss_ids"]),
+        )
+        for one in answer["episodes"]
+    }
+
+
+def expected_episodes(name: str) -> Episodes:
+    expected = json.loads((DATA / name / "expected.json").read_text(encoding="utf-8"))
+    return {
+        (
+            one["service_id"],
+            one["incident_type"].removeprefix("category-"),
+            one["crossed_at"],
+            frozenset(one["contributing_ids"]),
+        )
+        for one in expected["episodes"]
     }
 
 

@@ -5,6 +5,7 @@ event is that is not as it was.
 """
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import Connection, text
 
 from app.events.canonical import canonical
@@ -94,6 +96,17 @@ def unguarded(connection: Connection) -> Iterator[None]:
     yield
     for _, sql in found:
         connection.exec_driver_sql(sql)
+
+
+@contextmanager
+def new_database(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_sqlite'), folders.mktemp('tampered'))}"
+        return
+    copies = request.getfixturevalue("migrated_postgresql")
+    url = copies.lend()
+    yield url
+    copies.take_back(url)
 
 
 # One after the other, each in its place

@@ -8,12 +8,24 @@ import pytest
 from sqlalchemy import Connection, text
 
 from app.clock import system_clock
+from app.events.envelope import sealed_with_leaf
 from app.events.sealing import MasterKey
 from app.operations.checking import Asked, CouldNotLook, Report, check, look
 from app.operations.finding import Finding
 from app.operations.tick import tick
+from tests.conftest import DATABASES
 from tests.office import Office, opened
-from tests.operations.tampering import a_story, follow_all, note_of, take_checkpoint, unguarded
+from tests.operations.tampering import (
+    a_story,
+    agree,
+    follow_all,
+    new_database,
+    note_of,
+    take_checkpoint,
+    undone,
+    unguarded,
+    write,
+)
 from tests.operations.test_ladder_walk import now_and_then
 from tests.operations.walking import Walk
 from tests.rounds import rounds
@@ -26,8 +38,7 @@ def checked(office: Office, **asked: object) -> Report:
 
 
 @pytest.mark.soak
-def test_nothing_is_found_whatever_people_did(database_url: str, request: pytest.FixtureRequest) -> None:
-    """As of any instant, with followers anywhere; one database after the other would take longer to make than to walk."""
+def test_nothing_is_found_whatever_people_did(database_url: str) -> None:
     with opened(database_url) as office:
         walk = Walk(office, 11, now_and_then(11))
         walk.begin()
@@ -120,15 +131,21 @@ class Scene:
         self.connection.execute(text(statement))
 
 
-@pytest.fixture
-def scene(database_url: str) -> Iterator[Scene]:
-    with opened(database_url) as office:
+@pytest.fixture(scope="module", params=DATABASES)
+def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    with new_database(request, tmp_path_factory) as url, opened(url) as office:
         office.do(office.registration("willow-house"))
         office.submit(idempotency_key="once", actor=office.person("manager-2"))
         follow_all(office)
         take_checkpoint(office.house)
         with office.house.database.aside() as connection:
             yield Scene(office, connection)
+
+
+@pytest.fixture
+def scene(staged: Scene) -> Iterator[Scene]:
+    with undone(staged.connection):
+        yield staged
 
 
 BESIDE = {
@@ -157,9 +174,12 @@ BESIDE = {
 }
 
 
+def test_nothing_is_found_before_anybody_touched_it(scene: Scene) -> None:
+    assert scene.found() == []
+
+
 @pytest.mark.parametrize("statement", BESIDE)
 def test_what_stands_beside_the_ledger_is_looked_at_too(scene: Scene, statement: str) -> None:
-    assert scene.found() == []
     scene.say(statement)
 
     found = scene.found()
@@ -193,9 +213,6 @@ def test_another_master_key_finds_nothing_wrong_with_the_keys(scene: Scene) -> N
 
 
 def test_an_event_of_a_newer_release_asks_for_the_newer_release(scene: Scene) -> None:
-    from app.events.envelope import sealed_with_leaf
-    from tests.operations.tampering import agree, write
-
     ledger = scene.office.ledger()
     with unguarded(scene.connection):
         newer = sealed_with_leaf(ledger[-1]._replace(schema_version=9))

@@ -56,13 +56,29 @@ def content_of(file: Path) -> dict[str, list[dict[str, Any]]]:
         connection.row_factory = sqlite3.Row
         connection.text_factory = bytes
         tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").fetchall()
-        content = {"sqlite_master": _rows(connection, "sqlite_master")}
-        return {**content, **{one[0].decode(): _rows(connection, one[0].decode(errors="replace")) for one in tables}}
+        names = [one[0].decode(errors="replace") for one in tables]
+        return {
+            "schema": [_shape(connection, name) for name in names],
+            **{name: _rows(connection, name) for name in names},
+        }
+
+
+def _shape(connection: sqlite3.Connection, table: str) -> dict[str, Any]:
+    """Columns, keys and indexes: what the words of the schema mean, whatever a constraint or an index goes by."""
+    indexes = connection.execute(f"PRAGMA index_list({table})").fetchall()
+    return {
+        "columns": [tuple(one) for one in connection.execute(f"PRAGMA table_xinfo({table})")],
+        "indexes": [
+            (
+                *tuple(one)[2:],
+                *(tuple(part) for part in connection.execute("SELECT * FROM pragma_index_xinfo(?)", [one[1]])),
+            )
+            for one in indexes
+        ],
+    }
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[dict[str, Any]]:
-    if table == "sqlite_master":
-        return [dict(row) for row in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")]
     return [dict(row) for row in connection.execute(f"SELECT * FROM {table} NOT INDEXED")]
 
 

@@ -1,8 +1,6 @@
 """Whatever is changed behind the ledger's back is found, and where it is, on both databases."""
 
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 
@@ -24,6 +22,7 @@ from tests.operations.tampering import (
     a_story,
     agree,
     delete,
+    new_database,
     undone,
     unguarded,
 )
@@ -60,17 +59,6 @@ def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def scene(staged: Scene) -> Iterator[Scene]:
     with undone(staged.connection):
         yield staged
-
-
-@contextmanager
-def new_database(request: pytest.FixtureRequest, folders: pytest.TempPathFactory) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_sqlite'), folders.mktemp('tampered'))}"
-        return
-    copies = request.getfixturevalue("migrated_postgresql")
-    url = copies.lend()
-    yield url
-    copies.take_back(url)
 
 
 def test_nothing_is_found_where_nothing_was_changed(scene: Scene) -> None:

@@ -1,6 +1,7 @@
 """Who kept a checkpoint outside is heeded: a ledger that is not what it says is not served, and the others are."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +162,12 @@ def test_notes_of_a_directory_are_all_heeded(office: Office, tmp_path: Path) -> 
     (kept / "2026-03-02.txt").write_text(witnessed(office) + witnessed(office, "other"))
     (kept / ".gitignore").write_text("*.tmp")
 
-    read = expected(started(office, kept))
+    settings = Settings(
+        database_url=office.house.settings.database_url, master_key=MASTER_KEY, expected_checkpoints=kept
+    )
+
+    with closing(House(settings)) as house:
+        read = expected(house)
 
     assert {organisation: [one.size for one in its] for organisation, its in read.items()} == {
         "default": [3, len(office.ledger())],

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 from app.api.pack_pictures import PICTURES
 from app.clock import system_clock
 from app.database.tables import evidence_pack_jobs, evidence_pack_pieces
-from app.domain.evidence_pack import Member
+from app.domain.evidence_pack import PackMember
 from app.domain.small_cells import SMALL
 from app.events.store import Cause
 from app.operations import evidence_packs as packs
@@ -39,7 +39,7 @@ from app.proof.tree import cover
 from tests.office import Office, opened
 
 SAID = {"from": "2026-02-20", "to": "2026-03-20"}
-MEMBERS = (Member("ledger.jsonl", 1, "ab" * 32),)
+MEMBERS = (PackMember("ledger.jsonl", 1, "ab" * 32),)
 
 
 @pytest.fixture

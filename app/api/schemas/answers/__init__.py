@@ -5,6 +5,8 @@ They are checked against real answers in `tests/house/test_openapi.py`, to the l
 
 from app.api.schemas.answers.actions import Action, ActionList
 from app.api.schemas.answers.adapters import AdapterList, Preview
+from app.api.schemas.answers.assurance import Assurance
+from app.api.schemas.answers.backtests import Backtest, ShadowEpisodeList
 from app.api.schemas.answers.common import Answered, Health, Problem
 from app.api.schemas.answers.duplicates import DuplicateProposal, DuplicateProposalList, DuplicateRule
 from app.api.schemas.answers.evidence import EvidencePack, EvidencePackList
@@ -36,6 +38,7 @@ from app.api.schemas.answers.settled import (
     WindowExplained,
 )
 from app.api.schemas.answers.signals import Signal, SignalList
+from app.api.schemas.answers.traces import Trace
 from app.api.schemas.answers.transparency import (
     Checkpoint,
     CheckpointList,
@@ -43,7 +46,6 @@ from app.api.schemas.answers.transparency import (
     InclusionProof,
     SigningKeys,
 )
-from app.api.schemas.answers.traces import Trace
 from app.api.schemas.answers.trends import Trends
 from app.api.schemas.answers.webhooks import (
     Delivery,
@@ -62,6 +64,8 @@ __all__ = [
     "ActionOutcome",
     "AdapterList",
     "Answered",
+    "Assurance",
+    "Backtest",
     "BatchAnswer",
     "CellMembers",
     "Checkpoint",
@@ -109,6 +113,7 @@ __all__ = [
     "ReviewList",
     "Service",
     "ServiceList",
+    "ShadowEpisodeList",
     "Signal",
     "SignalList",
     "SigningKeys",

@@ -54,7 +54,7 @@ class PackLinks(Answered):
     download: str | None = None
 
 
-class PackMember(Answered):
+class PackedMember(Answered):
     """A file in the pack."""
 
     name: str
@@ -93,7 +93,7 @@ class EvidencePack(EvidencePackListed):
 
     model_config: ClassVar[ConfigDict] = showing(EVIDENCE_PACK_EXAMPLE)
 
-    members: list[PackMember] | None = None
+    members: list[PackedMember] | None = None
 
 
 class EvidencePackList(Answered):

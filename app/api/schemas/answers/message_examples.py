@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from app.api.schemas.answers.transparency import CHECKPOINT_EXAMPLE
+
 _AT = "2026-03-05T10:00:00.000000Z"
 _NEAR_MISS = {"near_miss_id": "nm_01a20677048172ec81013c2fbfc79392", "service_id": "willow-house"}
 _ESCALATION = {
@@ -62,7 +64,7 @@ _DATA: dict[str, tuple[dict[str, Any], str]] = {
         {**_SIGNAL, "kind": "drought", "source": "emar", "since": "2026-02-02T16:20:11.118402Z"},
         "signals/{signal_id}",
     ),
-    "ledger.checkpoint": ({}, "ledger/checkpoint"),
+    "ledger.checkpoint": ({"checkpoint": CHECKPOINT_EXAMPLE}, "ledger/checkpoint?size={checkpoint[size]}"),
     "endpoint.degraded": (
         {
             **_ENDPOINT,

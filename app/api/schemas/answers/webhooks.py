@@ -5,6 +5,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from app.api.schemas.answers.common import Answered, Instant, NextCursor, Number, Words, showing
+from app.api.schemas.answers.transparency import Checkpoint
 
 ENDPOINT_EXAMPLE: dict[str, Any] = {
     "id": "whe_0d9f3c5b7a1e4c2d8f6b5a4938271605",
@@ -128,6 +129,7 @@ class MessageData(Answered):
     why: Literal["gone", "failing"] | None = Field(None, description="Why an endpoint is held.")
     failing_since: Instant | None = None
     hold_at: Instant | None = None
+    checkpoint: Checkpoint | None = Field(None, description="What was signed: keep it where we cannot reach it.")
     sequence: int
     links: Links
 
