@@ -40,12 +40,17 @@ _PROGRAM = """
 import json, resource, sys, time
 from pathlib import Path
 import numpy, app.proof.pack_reading as reading
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def peak():
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().split("VmHWM:")[1].split()[0])
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
 began = time.perf_counter()
 verdict = reading.verify(Path(sys.argv[1]))
 took = time.perf_counter() - began
 assert verdict.ok, verdict.problem
-grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+grown = peak() - before
 print(json.dumps({"took": took, "grown": grown, "events": verdict.facts["events"]["included"]}))
 """
 

@@ -171,9 +171,13 @@ class Office:
         )
 
     def adoption(self, *rules: Mapping[str, Any], **rest: Any) -> Command:
-        """A policy; a rule is three in P14D by service and incident type unless it says otherwise."""
+        """A policy; a rule is three in P14D by service and incident type unless it says otherwise.
+
+        It may see less than the one before it, so it has a reason, the same whenever its rules are the same.
+        """
         usual = {"id": "similar", "group_by": ["service_id", "incident_type"], "threshold": 3, "window": "P14D"}
-        document = {"rules": [{**usual, **rule} for rule in rules], **rest}
+        reason = f"For {json.dumps([rules, rest])}"
+        document = {"rules": [{**usual, **rule} for rule in rules], "reason": reason, **rest}
         return self.command(lambda desk, cause: settle.adopt_policy(desk, cause, document, None), "policy")
 
     def registration(self, service_id: str, **particulars: Any) -> Command:

@@ -21,6 +21,7 @@ WHOLE = frozenset(
 )
 """Kinds of streams that every pack has: what was settled, how the cadence went, and the ledger's checkpoints."""
 
+
 class Scope:
     """What of a ledger is in: `take` every event once, in order, then `settle`, then ask.
 

@@ -45,9 +45,9 @@ class Full(NamedTuple):
 
 def placed(rule: Rule, sequence: int, moment: Moment, values: Mapping[str, Any]) -> Placed | None:
     """Where the rule counts a near miss of these values; None when it does not."""
-    if values.get("classification") not in rule.count_classifications or not _matches(rule.match, values):
-        return None
     if rule.own != (values.get("source") == OWN_SOURCE):
+        return None
+    if values.get("classification") not in rule.count_classifications or not _matches(rule.match, values):
         return None
     if rule.match_any and not any(_matches(match, values) for match in rule.match_any):
         return None

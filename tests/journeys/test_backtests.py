@@ -161,9 +161,7 @@ def test_a_grid_is_the_trade_off_of_thresholds_and_windows_as_a_table_and_as_a_p
     grid = {"thresholds": [2, 3, 4], "windows": ["P7D", "P14D", "P1M"]}
 
     rows = tried(ward, policy(), grid=grid)["grid"]["rows"]
-    drawn = ward.client.post(
-        "/v1/policy/backtests.svg", json={"policy": policy(), "grid": grid}, headers=ward.headers
-    )
+    drawn = ward.client.post("/v1/policy/backtests.svg", json={"policy": policy(), "grid": grid}, headers=ward.headers)
 
     assert [(one["threshold"], one["window"], one["episodes"]) for one in rows] == [
         (2, "P7D", 1), (2, "P14D", 1), (2, "P1M", 1),

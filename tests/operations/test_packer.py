@@ -1,6 +1,7 @@
 """Who builds an evidence pack may die, be told to stop, or be two: it is built once, and nothing half-built is left."""
 
 import io
+import tracemalloc
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -16,9 +17,7 @@ from app.clock import system_clock
 from app.database.tables import evidence_pack_jobs, evidence_pack_pieces
 from app.domain.evidence_pack import PackMember
 from app.domain.small_cells import SMALL
-from app.events.store import Cause
 from app.operations import evidence_packs as packs
-from app.operations.desk import Desk
 from app.operations.evidence_jobs import (
     LEASE,
     MOST_TRIES,
@@ -37,8 +36,9 @@ from app.operations.pack_trends import without_small_cells
 from app.operations.packer import Packer
 from app.proof.tree import cover
 from tests.office import Office, opened
+from tests.operations.packing import ask, show
+from tests.rounds import rounds
 
-SAID = {"from": "2026-02-20", "to": "2026-03-20"}
 MEMBERS = (PackMember("ledger.jsonl", 1, "ab" * 32),)
 
 
@@ -50,22 +50,6 @@ def office(database_url: str) -> Iterator[Office]:
             office.submit()
         ask(office)
         yield office
-
-
-def ask(office: Office, pack_id: str = "pack_1") -> None:
-    office.follow()
-    with office.house.reader("default") as reader:
-        period = packs.asked_for(reader, reader.settled(), SAID, office.clock())
-
-    def run(desk: Desk, cause: Cause) -> None:
-        packs.ask(desk, cause, pack_id, SAID, period)
-
-    office.do(office.command(run, pack_id, packs.show))
-
-
-def show(office: Office, pack_id: str = "pack_1") -> dict[str, Any]:
-    with office.house.reader("default") as reader:
-        return packs.show(reader, pack_id)
 
 
 def pieces(office: Office) -> list[bytes]:
@@ -294,3 +278,26 @@ def trend_of(table: Sequence[Sequence[int]]) -> dict[str, Any]:
             for n, row in enumerate(table)
         ],
     }
+
+
+@pytest.mark.soak
+def test_memory_does_not_grow_with_the_ledger(sqlite_url: str) -> None:
+    """Between two ledgers of which one is four times as long, with thousands of events in full."""
+    few = 40 * rounds(75)
+    with opened(sqlite_url) as office:
+        peaks = [peak_of(office, f"pack_{n}", count) for n, count in enumerate((few, 3 * few))]
+
+    assert peaks[1] < peaks[0] + 4_000_000, peaks
+
+
+def peak_of(office: Office, pack_id: str, count: int) -> int:
+    """The most bytes that building takes after so many further near misses."""
+    for start in range(0, count, 40):
+        jobs = [office.submission(service_id=f"s-{start + n}", as_history=True) for n in range(40)]
+        office.house.ask_all(jobs)
+    ask(office, pack_id)
+    tracemalloc.start()
+    assert packer(office).once()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak

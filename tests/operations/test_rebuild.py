@@ -12,6 +12,7 @@ from app.database.tables import heatmap_facts
 from app.domain.decider import NotFound
 from app.operations import rebuild as rebuilding
 from app.operations import signalling
+from app.operations.evidence_jobs import give_up
 from app.operations.follow import step
 from app.operations.rebuild import NAMES, rebuild
 from app.projections.inline import tables_of
@@ -20,6 +21,7 @@ from tests.domain.test_signal import RISING
 from tests.office import Office, opened
 from tests.operations import governing
 from tests.operations.hearing import hold, register
+from tests.operations.packing import ask, held_pack
 from tests.operations.undertakings import complete
 
 RULE = {"id": "similar", "group_by": ["service_id"], "threshold": 3, "window": "P14D", "cooldown": "P7D"}
@@ -55,6 +57,9 @@ def a_year_of_everything(office: Office) -> None:
     governing.opened(office, services=["willow-house"])
     office.do(office.command(lambda desk, cause: signalling.tell(desk, cause, "sig_1", ELSEWHERE)))
     office.do(office.command(lambda desk, cause: signalling.acknowledge(desk, cause, "sig_1", "We know why.", None)))
+    ask(office, "pack_1")
+    give_up(office.house, held_pack(office), "It would be too large.")
+    ask(office, "pack_2")
     hold(office, register(office))
     office.follow()
 

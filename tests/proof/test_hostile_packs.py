@@ -1,7 +1,6 @@
 """Files that were made to do harm, or that are no packs: refused in a sentence, in little memory, unpacked nowhere."""
 
 import io
-import json
 import random
 import struct
 import subprocess
@@ -17,10 +16,9 @@ from typing import Any
 
 import pytest
 
-from app.events.canonical import canonical
 from app.proof.pack_layout import Entry, directory, dos_time, local_header
 from app.proof.verdict import Problem
-from tests.proof.packs import OURS, Recipe, encoded, judged, packed_anew, unpacked
+from tests.proof.packs import Recipe, judged, packed_anew, unpacked
 from tests.service import ROOT
 
 NOON = dos_time("2026-03-05T12:00:00.000000Z")
@@ -233,71 +231,26 @@ def long_text(size: int) -> bytes:
     return b"".join([chance.randbytes(4).hex().encode() + b"0" * 248 for _ in range(size >> 8)])
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"format": "other"}, "other"),
-        ({"format_version": 2}, "version 2"),
-        ({"format_version": "1"}, "version '1'"),
-        ({"as_of_sequence": -1}, "as_of_sequence"),
-        ({"as_of_sequence": 10**30}, "cannot be read"),
-        ({"made_at": "yesterday"}, "made_at"),
-        ({"made_at": "1970-01-01T00:00:00.000000Z"}, "year"),
-        ({"period": {"from": "x", "to": "y"}}, "from"),
-        ({"members": []}, "lists no"),
-        ({"key": {"key_id": "x", "algorithm": "Ed25519", "public_key": "AA=="}}, "32 bytes"),
-        ({"organisation": 7}, "organisation"),
-    ],
-)
-def test_a_manifest_that_is_none_is_refused(change: dict[str, Any], said: str, tmp_path: Path) -> None:
-    manifest = json.loads(members()["manifest.json"])
-    try:
-        text = canonical({**manifest, **change})
-    except ValueError:
-        text = json.dumps({**manifest, **change})
-    problem = refused(packed_anew({**members(), "manifest.json": text.encode()}), tmp_path)
-
-    assert problem.member == "manifest.json"
-    assert said in problem.detail
-
-
-@pytest.mark.parametrize("name", ["../x", "/x", "a\\b", "manifest.json", "index.html"])
-def test_a_signed_manifest_that_lists_what_it_must_not_is_refused(name: str, tmp_path: Path) -> None:
-    manifest = json.loads(members()["manifest.json"])
-    manifest["members"] = sorted(
-        [*manifest["members"], {**manifest["members"][0], "name": name}], key=lambda m: m["name"]
-    )
-    data = canonical(manifest).encode()
-    told = {**json.loads(members()["manifest.sig"]), "signature": encoded(OURS.sign(data))}
-
-    problem = refused(
-        packed_anew({**members(), "manifest.json": data, "manifest.sig": canonical(told).encode()}), tmp_path
-    )
-
-    assert problem.code in ("name", "manifest")
-
-
 def test_nothing_of_a_file_goes_to_a_terminal_as_it_is(tmp_path: Path) -> None:
     problem = refused(by_hand(*members().items(), ("a\x1b[2Jb", b"x")), tmp_path)
 
     assert "\x1b" not in problem.detail + str(problem.member)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read where Linux tells it")
 def test_memory_stays_small_whatever_the_file_says(tmp_path: Path) -> None:
     path = tmp_path / "pack.zip"
     parts = Recipe().parts()
     parts.members["index.html"] = long_text(48 << 20)
     path.write_bytes(parts.written())
     program = (
-        "import resource, sys; from pathlib import Path; from app.proof.pack_reading import verify; import numpy;"
-        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
-        "verdict = verify(Path(sys.argv[1])); assert verdict.ok, verdict;"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)"
+        "import sys; from pathlib import Path; from app.proof.pack_reading import verify; import numpy;"
+        "peak = lambda: int(Path('/proc/self/status').read_text().split('VmHWM:')[1].split()[0]);"
+        "before = peak(); verdict = verify(Path(sys.argv[1])); assert verdict.ok, verdict; print(peak() - before)"
     )
 
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    unit = 1024 if sys.platform == "linux" else 1
-    assert int(done.stdout) * unit < 12 << 20
+    assert int(done.stdout) < 12 << 10  # KiB

@@ -1,9 +1,7 @@
 """Whatever is done to a pack is found, and told at the event or next to it; what was not touched raises no alarm."""
 
-import io
 import json
 import random
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -22,7 +20,6 @@ from tests.proof.packs import (
     of_service,
     packed_anew,
     releafed,
-    resealed,
     unpacked,
 )
 from tests.rounds import rounds
@@ -250,63 +247,3 @@ def test_every_flipped_bit_of_a_file_is_found(tmp_path: Path) -> None:
         altered = data[:place] + bytes([data[place] ^ 1 << place % 8]) + data[place + 1 :]
 
         assert not judged(altered, tmp_path).ok, place
-
-
-def test_a_review_that_was_suppressed_before_sealing_is_told_as_an_exception(tmp_path: Path) -> None:
-    suppressed = resealed(one for one in a_ledger() if one.kind not in ("escalation", "review", "action"))
-
-    verdict = judged(Recipe(suppressed).written(), tmp_path, trusted=[OURS.public])
-
-    assert verdict.ok
-    crossings = verdict.facts["validations"][0]
-    assert crossings["confirmed"] is False
-    assert {one["reason"] for one in crossings["exceptions"]} == {"review_missing"}
-
-
-def test_an_assurance_that_hides_a_suppressed_review_is_found(tmp_path: Path) -> None:
-    honest = Recipe().parts()
-    recipe = Recipe(resealed(one for one in a_ledger() if one.kind not in ("escalation", "review", "action")))
-    hiding = recipe.parts()
-    hiding.members["assurance.json"] = honest.members["assurance.json"]
-
-    verdict = judged(hiding.written(), tmp_path)
-
-    assert verdict.problem is not None
-    assert (verdict.problem.code, verdict.problem.member) == ("assurance", "assurance.json")
-
-
-def test_a_history_that_was_sealed_anew_is_found_by_whoever_kept_a_checkpoint(tmp_path: Path) -> None:
-    rewritten = Recipe(resealed(one for one in a_ledger() if one.kind != "review"))
-
-    verdict = judged(rewritten.written(), tmp_path, checkpoints=[Recipe().note(20)])
-
-    assert verdict.problem is not None
-    assert verdict.problem.code == "rewritten"
-
-
-def test_records_that_the_events_do_not_tell_of_are_found(tmp_path: Path) -> None:
-    for name in ("near_misses.jsonl", "escalations.jsonl", "reviews.jsonl", "actions.jsonl", "near_misses.csv"):
-        more, fewer = Recipe().parts(), Recipe().parts()
-        more.members[name] += b'{"id":"nm_x"}\n' if name.endswith("jsonl") else b"nm_x\r\n"
-        fewer.members[name] = b"".join(fewer.members[name].splitlines(keepends=True)[:-1])
-
-        for parts in (more, fewer):
-            problem = judged(parts.written(), tmp_path).problem
-
-            assert problem is not None
-            assert (problem.code, problem.member) == ("listed", name)
-
-
-def test_a_pack_that_another_program_packed_is_intact_and_said_to_be_packed_anew(tmp_path: Path) -> None:
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        verdict = judged(packed_anew(unpacked(a_pack(1)), method), tmp_path, trusted=[OURS.public])
-
-        assert verdict.ok
-        assert verdict.facts["packing"] == "packed anew"
-
-
-def test_any_program_opens_a_pack() -> None:
-    with zipfile.ZipFile(io.BytesIO(a_pack(0))) as zipped:
-        assert zipped.testzip() is None
-        assert zipped.namelist()[:2] == ["manifest.json", "manifest.sig"]
-        assert zipped.namelist()[2:] == sorted(zipped.namelist()[2:])

@@ -49,15 +49,20 @@ _VALIDATIONS: list[dict[str, Any]] = [
     },
     {
         "id": "used_in_governance",
-        "confirmed": None,
-        "population": 0,
-        "pending": [],
-        "pending_total": 0,
+        "confirmed": False,
+        "population": 1,
+        "pending": [
+            {
+                "ids": ["esc_0b6a2c9e7d1f5a3c8e4b9d2f6a1c7e30", "rev_0b6a2c9e7d1f5a3c8e4b9d2f6a1c7e30"],
+                "due": "2026-04-02T10:00:00.000000Z",
+            }
+        ],
+        "pending_total": 1,
         "exceptions": [],
         "exceptions_total": 0,
         "reviews_held": 0,
         "cadences_missed": 0,
-        "escalations": 0,
+        "escalations": 1,
         "escalations_considered": 0,
     },
 ]

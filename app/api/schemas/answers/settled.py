@@ -17,6 +17,7 @@ from app.api.schemas.answers.common import (
     absent_not_null,
     showing,
 )
+from app.api.schemas.answers.less_sensitive import LessSensitive
 
 # Services
 
@@ -163,23 +164,6 @@ class ChanceFirings(Answered):
     busiest_key_per_year: float | None = Field(description="Reports a year on the key that has most.")
     warning: Literal["noisy", "deaf"] | None
     says: str
-
-
-class LostReview(Answered):
-    """A review that one policy called for and another would not have opened."""
-
-    rule_id: str
-    key: Key
-    crossed_at: Instant
-    near_miss_ids: list[str] = Field(description="Those in the window at the crossing, at most 20.")
-
-
-class LessSensitive(Answered):
-    """The reviews of the time before it that a policy would not have opened."""
-
-    lost: int
-    looked_back: Duration = Field(description="P180D, or less where so much could not be counted at once.")
-    episodes: list[LostReview] = Field(description="The latest 20.")
 
 
 class Policy(Answered):
