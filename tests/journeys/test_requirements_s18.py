@@ -191,9 +191,10 @@ def tangled(inside: Inside) -> dict[str, str]:
     board = boardroom.opened(ward)
     late = ward.submit(service_id="elm-house", deviation="late")
     boardroom.decided(ward, board, ids["action"], late["id"], into["review_id"], signal["id"])
-    boardroom.step(ward, board, "recommended-actions", boardroom.ACTION)
+    (wanted,) = boardroom.step(ward, board, "recommended-actions", boardroom.ACTION)["recommended_actions"]
     second = boardroom.opened(ward)
-    boardroom.decided(ward, second, again[0]["id"])
+    since = [ward.submit(service_id="ash-court", deviation="extra") for _ in range(3)]  # Raised after the snapshot.
+    boardroom.decided(ward, second, again[0]["id"], since[0]["id"], wanted["action_id"])
     inside.clock.advance(days=15)
     ward.post(f"/v1/escalations/{into['id']}/acknowledgement", {})  # What was due comes first: the review is late.
     return {**ids, "governance_review": board["id"], "second": second["id"]}
