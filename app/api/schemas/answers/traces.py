@@ -12,7 +12,7 @@ _ESCALATION = "esc_92ca7a9327bd5cf08b1423b00efd9378"
 TRACE_EXAMPLE: dict[str, Any] = {
     "subject": {"kind": "near_miss", "id": _NEAR_MISS},
     "as_of_sequence": 17,
-    "near_misses": {"total": 1, "shown": 1},
+    "near_misses": {"total": 3, "shown": 1},
     "counts": {"source_event": 1, "near_miss": 1, "escalation": 1},
     "nodes": [
         {
@@ -118,8 +118,8 @@ TRACE_EXAMPLE: dict[str, Any] = {
         },
     ],
     "left_out": {},
-    "truncated": False,
-    "next_cursor": None,
+    "truncated": True,
+    "next_cursor": "4",
 }
 
 Kind = Literal[
