@@ -54,6 +54,8 @@ class Settings(BaseSettings):
     """How often a ledger in which something happened is signed (ISO 8601); `off`: only when somebody asks."""
     expected_checkpoints: Path | None = None
     """A file with signed notes, or a directory of such files: what the ledgers must be to be served."""
+    evidence_kept: str = "P90D"
+    """How long the bytes of an evidence pack are kept once it is ready (ISO 8601); `off`: for good."""
 
     @field_validator("bootstrap_api_key")
     @classmethod
@@ -113,6 +115,13 @@ class Settings(BaseSettings):
             raise ValueError("FOREWARN_CHECKPOINT_EVERY takes off, or PT1M and more, without months, like PT1H.")
         return every
 
+    @field_validator("evidence_kept")
+    @classmethod
+    def _a_time_to_keep(cls, kept: str) -> str:
+        if kept != OFF and _elapsed(kept) is None:
+            raise ValueError("FOREWARN_EVIDENCE_KEPT takes off, or PT1M and more, without months, like P90D.")
+        return kept
+
     @field_validator("expected_checkpoints")
     @classmethod
     def _expectations_there(cls, path: Path | None) -> Path | None:
@@ -154,6 +163,11 @@ class Settings(BaseSettings):
     def checkpoint_interval(self) -> timedelta | None:
         """How often a ledger is signed; None unless somebody asks."""
         return None if self.checkpoint_every == OFF else _elapsed(self.checkpoint_every)
+
+    @property
+    def evidence_interval(self) -> timedelta | None:
+        """How long the bytes of a pack are kept; None for good."""
+        return None if self.evidence_kept == OFF else _elapsed(self.evidence_kept)
 
     @property
     def nats_servers(self) -> list[str]:

@@ -24,7 +24,7 @@ def read_outcome(look: Reading, action_id: str, as_of: AsOf = None) -> Response:
     An action that is not done yet has no verdict, and says what is waited for.
     """
     with look.caught_up(FOLLOWER) as (reader, _):
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"action/{action_id}")
         found = of_action(at, action_id, look.visit.door.house.clock() if at.as_of is None else None)
     if found is None:
         raise NotFound(NO_SUCH_ACTION)

@@ -68,7 +68,7 @@ def list_actions(
 def read_action(look: Reading, action_id: str, as_of: AsOf = None) -> Response:
     """One action as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"action/{action_id}")
         return answered(Answer(200, show(at, action_id)))
 
 

@@ -16,6 +16,7 @@ from app.domain.moment import parse_instant, to_micros
 from app.events.store import read_after
 from app.operations.assurance import assurance_of
 from app.operations.known_places import unknown
+from app.operations.service_names import names_of
 from app.operations.show import Reader
 from app.proof.assurance_report import Question
 
@@ -42,12 +43,12 @@ def read_assurance(
         _must_be_known(look, service_id)
     with look.reader() as reader:
         settled = look.settled(reader)
-        zone, own = settled.policy.time_zone, settled.service_of(service_id)[0]
+        zone = settled.policy.time_zone
         question = Question(
             None if since is None else instant_of("from", since, zone),
             None if until is None else instant_of("to", until, zone),
             to_micros(look.visit.now),
-            None if own is None else frozenset({own}),
+            None if service_id is None else frozenset(names_of(reader, [service_id])),
         )
         if question.low >= question.high:
             raise Invalid(Fault("/query/to", "out-of-order", "Let the period end after it begins."))

@@ -8,10 +8,9 @@ from typing import Annotated, Any, cast
 
 from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
-from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, then
+from app.api.asof import AsOf, then, when
 from app.api.backtest_picture import picture
 from app.api.door import Visit, door_of, shown
 from app.api.drawing import SVG, drawn, rendered
@@ -20,7 +19,6 @@ from app.api.looking import Look, Reading, refuse_unknown
 from app.api.routes import told
 from app.api.schemas.answers import Backtest, ShadowEpisodeList
 from app.api.schemas.backtests import BacktestRequest
-from app.database.tables import events
 from app.domain.decider import Fault, Invalid
 from app.domain.moment import DAY, EARLIEST, to_micros
 from app.domain.policy import Policy
@@ -28,7 +26,6 @@ from app.domain.spelling import instead_of
 from app.operations.backtest_asking import asked
 from app.operations.backtesting import backtest
 from app.operations.shadow_episodes import shadow_episodes
-from app.operations.show import Reader
 
 router = APIRouter(prefix="/v1", tags=["settings"])
 READ = "near-misses:read"
@@ -81,7 +78,7 @@ def list_shadow_episodes(
                 raise Invalid(Fault("/query/rule_id", "unknown-id", detail))
             rules = [rule for rule in rules if rule.id == rule_id]
         begin = EARLIEST if since is None else instant_of("from", since, policy.time_zone)
-        now = _then(reader, to_micros(look.visit.now))
+        now = to_micros(when(look, now_known, as_of))
         end = now + DAY if until is None else instant_of("to", until, policy.time_zone)
         found = shadow_episodes(reader, settled, rules, begin, end, now)
     page = [one for one in found if below is None or one[0] < below][: limit + 1]
@@ -100,19 +97,10 @@ async def _tried(request: Request, as_of: str | None, *, must_have_grid: bool = 
 def _worked_out(visit: Visit, said: object, as_of: str | None) -> dict[str, Any]:
     house = visit.door.house
     with house.reader(visit.organisation) as now_known:
-        reader = then(Look(visit), now_known, as_of)
+        look = Look(visit)
+        reader = then(look, now_known, as_of)
         in_force: Policy = (
             house.configurations.now(reader.connection, visit.organisation) if as_of is None else reader.settled()
         ).policy
         question = asked(reader.connection, visit.organisation, said, in_force)
-        return backtest(reader, question, _then(reader, to_micros(visit.now)))
-
-
-def _then(reader: Reader, now: int) -> int:
-    """When what the reader knows was known."""
-    if reader.as_of is None:
-        return now
-    row = events.c
-    chosen = select(row.recorded_at).where(row.organisation == reader.organisation, row.sequence == reader.as_of)
-    at = reader.connection.execute(chosen).scalar()
-    return now if at is None else int(at)
+        return backtest(reader, question, to_micros(when(look, now_known, as_of)))

@@ -25,7 +25,7 @@ organisation is not found.
 **Lists** take `limit` and `cursor`, and answer `{items, next_cursor}` with a `Link` to the next page.
 
 **Then.** `as_of` takes a ledger sequence or an instant, and answers what was known at that time. What
-the ledger does not hold is refused (422): a sequence beyond its end, an instant to come, a time before its first event.
+is not known yet is refused (422): a sequence beyond the ledger's end, an instant to come.
 
 Unknown fields and parameters are refused. Instants are RFC 3339 with an offset, durations ISO 8601.
 
@@ -152,6 +152,8 @@ _DETAILS = {
     "action-not-open": "The action is completed: agree on another one in a review that is open.",
     "action-not-completed": "Complete the action first: then look at whether it works.",
     "evidence-pack-not-ready": "The pack is being built: ask GET until it is ready, then download it.",
+    "evidence-packs-pending": "3 evidence packs of this organisation are being built: wait until one of them is ready.",
+    "evidence-pack-not-kept": "The pack was built, and its bytes are no longer kept: ask for another one.",
     "governance-review-not-open": "The governance review is closed: open the next one, and go on there.",
     "endpoint-held": "The endpoint is held: put its receiver right, then POST …/enable.",
     "escalation-not-open": "The escalation is closed: look for a later one of the same key, or reopen its review.",

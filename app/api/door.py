@@ -28,7 +28,7 @@ from app.events.sealing import fingerprint, token
 from app.events.store import Cause, read_stream
 from app.operations.desk import Desk
 from app.operations.house import House
-from app.operations.job import Actor, Answer, Command, Idempotency, Job, Show, Unavailable
+from app.operations.job import Actor, Answer, Command, Idempotency, Job, Show, Withheld
 from app.operations.keys import Principal
 
 BODY_LIMIT = 256 * 1024
@@ -124,7 +124,7 @@ class Door:
         if principal is None:
             raise Unauthorized("Send a key that is valid here as `Authorization: Bearer <key>`.")
         if (why := self.house.withheld.get(principal.organisation)) is not None:
-            raise Unavailable(why)
+            raise Withheld(why)
         if not any(principal.may(one) for one in (scope, *instead)):
             raise Forbidden(f"This needs a key with the scope {scope}.")
         self.house.keys.note_use(principal)

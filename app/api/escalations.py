@@ -74,7 +74,7 @@ def list_escalations(
 def read_escalation(look: Reading, escalation_id: str, as_of: AsOf = None) -> Response:
     """One escalation as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"escalation/{escalation_id}")
         return answered(Answer(200, show(at, escalation_id)))
 
 

@@ -85,12 +85,12 @@ def read_evidence_pack(look: Auditing, evidence_pack_id: str) -> Response:
 
 @router.get(
     "/evidence-packs/{evidence_pack_id}/download",
-    **told(AUDIT, problems=["not-found", "evidence-pack-not-ready"], also=_BYTES),
+    **told(AUDIT, problems=["not-found", "evidence-pack-not-ready", "evidence-pack-not-kept"], also=_BYTES),
 )
 def download_evidence_pack(look: Auditing, evidence_pack_id: str) -> Response:
     """The zip itself. `forewarn verify` checks it without this service; docs/evidence.md says how others can."""
     with look.reader() as reader:
-        document = packs.must_be_ready(reader, evidence_pack_id)
+        document = packs.must_be_there(reader, evidence_pack_id)
     headers = {
         "ETag": f'"{document["sha256"]}"',
         "Content-Length": str(document["size"]),

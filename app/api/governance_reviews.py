@@ -134,7 +134,8 @@ def _about(chosen: "Select[*tuple[Any, ...]]", organisation: str, kind: str, pla
 def read_governance_review(look: Reading, governance_review_id: str, as_of: AsOf = None) -> Response:
     """One governance review as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        return answered(Answer(200, show(then(look, reader, as_of), governance_review_id)))
+        at = then(look, reader, as_of, f"governance_review/{governance_review_id}")
+        return answered(Answer(200, show(at, governance_review_id)))
 
 
 @router.get(
@@ -144,7 +145,7 @@ def read_governance_review(look: Reading, governance_review_id: str, as_of: AsOf
 def read_minutes_page(look: Reading, governance_review_id: str, as_of: AsOf = None) -> Response:
     """The minutes as a page to be printed: the snapshot in tables, the decisions with what they rest on."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"governance_review/{governance_review_id}")
         return drawn(HTML, minutes_page(minutes(at, show(at, governance_review_id))))
 
 
@@ -155,7 +156,7 @@ def read_minutes_page(look: Reading, governance_review_id: str, as_of: AsOf = No
 def read_minutes_markdown(look: Reading, governance_review_id: str, as_of: AsOf = None) -> Response:
     """The same minutes as Markdown."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"governance_review/{governance_review_id}")
         return drawn(MARKDOWN, markdown(minutes(at, show(at, governance_review_id))))
 
 

@@ -89,7 +89,7 @@ def _history(
 ) -> Response:
     after = place_of(AFTER, cursor) or 0
     with look.reader() as reader:
-        events = then(look, reader, as_of).history(stream, after, limit + 1)
+        events = then(look, reader, as_of, stream).history(stream, after, limit + 1)
     if not events and not after:
         raise NotFound(missing)
     following = cursor_of(AFTER, events[limit - 1]["version"]) if len(events) > limit else None

@@ -159,7 +159,7 @@ def list_near_misses(
 def read_near_miss(look: Reading, near_miss_id: str, as_of: AsOf = None) -> Response:
     """One near miss as it stands, or as it was known at `as_of`; with what became of it, for whoever reported it."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"near_miss/{near_miss_id}")
         near_miss = show(at, near_miss_id)
         return answered(Answer(200, {**near_miss, "feedback": feedback_on(at, near_miss)}))
 

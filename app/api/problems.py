@@ -26,6 +26,7 @@ from app.api.pointers import MOST_FAULTS, pointer
 from app.database.engine import is_connection_lost
 from app.domain.decider import Fault, Gate, GateNotMet, Invalid, Refused
 from app.domain.sensitivity import LessSensitive, PolicyLessSensitive
+from app.operations.job import Withheld
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 MEDIA_TYPE = "application/problem+json"
@@ -42,6 +43,7 @@ class ProblemType:
 
 
 RETRY_SOON = (("Retry-After", "1"),)
+RETRY_LATER = (("Retry-After", "3600"),)
 
 PROBLEM_TYPES = {
     "malformed-json": ProblemType(400, "The body is not JSON"),
@@ -55,6 +57,7 @@ PROBLEM_TYPES = {
     "action-not-completed": ProblemType(409, "The action is not completed yet"),
     "endpoint-held": ProblemType(409, "The endpoint is held"),
     "evidence-pack-not-ready": ProblemType(409, "The evidence pack is not ready"),
+    "evidence-packs-pending": ProblemType(409, "As many evidence packs are being built as may be"),
     "governance-review-not-open": ProblemType(409, "The governance review is closed"),
     "escalation-not-open": ProblemType(409, "The escalation is not open"),
     "handover-to-nobody": ProblemType(409, "Nobody would take it on"),
@@ -68,6 +71,7 @@ PROBLEM_TYPES = {
     "reviewer-involved": ProblemType(409, "Who was involved does not conclude the review alone"),
     "source-event-conflict": ProblemType(409, "The source event was reported with other content"),
     "idempotency-in-flight": ProblemType(409, "The first request of this key is still running", RETRY_SOON),
+    "evidence-pack-not-kept": ProblemType(410, "The evidence pack is no longer kept"),
     "precondition-failed": ProblemType(412, "The resource has changed since"),
     "body-too-large": ProblemType(413, "The body is too large"),
     "uri-too-long": ProblemType(414, "The request target is too long"),
@@ -152,7 +156,8 @@ def problem(
 def from_refusal(
     refusal: Refused, instance: str | None = None, headers: Mapping[str, str] | None = None, path: str = ""
 ) -> Response:
-    return answer(document_of(refusal, instance), refusal.code, headers, path)
+    later = dict(RETRY_LATER) if isinstance(refusal, Withheld) else {}
+    return answer(document_of(refusal, instance), refusal.code, {**later, **(headers or {})}, path)
 
 
 def answer(told: dict[str, object], code: str, headers: Mapping[str, str] | None = None, path: str = "") -> Response:
@@ -220,11 +225,33 @@ def parameters_refused(request: Request, error: Exception) -> Response:
     """Path and query parameters that a read route could not take: the pointer names the parameter."""
     found = cast("RequestValidationError", error).errors()
     faults = [
-        Fault(pointer(one["loc"][1:]), one["type"].replace("_", "-"), "Give this parameter a value as /docs lists.")
+        Fault(pointer(one["loc"]), one["type"].replace("_", "-"), _what_to_give(one["type"], one.get("ctx", {})))
         for one in found[:MOST_FAULTS]
     ]
     detail = "Correct the parameters that `errors` names."
     return problem("validation", detail, errors=faults, path=request.url.path)
+
+
+_TO_GIVE = {
+    "missing": "Give this parameter: it is needed here.",
+    "int_parsing": "Give a whole number.",
+    "int_parsing_size": "Give a whole number of fewer digits.",
+    "float_parsing": "Give a number.",
+    "bool_parsing": "Give true or false.",
+    "greater_than_equal": "Give {ge} or more.",
+    "greater_than": "Give more than {gt}.",
+    "less_than_equal": "Give {le} or less.",
+    "less_than": "Give less than {lt}.",
+    "string_too_long": "Give at most {max_length} characters.",
+    "string_too_short": "Give at least {min_length} characters.",
+    "literal_error": "Use {expected}.",
+    "enum": "Use {expected}.",
+}
+
+
+def _what_to_give(code: str, limits: Mapping[str, object]) -> str:
+    """A sentence for a fault that the framework found, in no word of what was sent."""
+    return _TO_GIVE.get(code, "Give this parameter a value as /docs lists.").format_map(limits)
 
 
 def database_failed(request: Request, error: Exception) -> Response:
@@ -236,5 +263,6 @@ def database_failed(request: Request, error: Exception) -> Response:
 
 
 def failed(request: Request, _error: Exception) -> Response:
+    """The server closes the connection after a failure, which is said, so that nobody sends another request on it."""
     detail = "The fault is the service's: send the request again later, with the same key."
-    return problem("internal-error", detail, path=request.url.path)
+    return problem("internal-error", detail, headers={"Connection": "close"}, path=request.url.path)

@@ -74,7 +74,7 @@ def list_reviews(
 def read_review(look: Reading, review_id: str, as_of: AsOf = None) -> Response:
     """One review as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"review/{review_id}")
         return answered(Answer(200, show(at, review_id)))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, cast
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
 from sqlalchemy import select
 from starlette.responses import Response
@@ -33,6 +34,7 @@ from app.operations.configuration import POLICY_STREAM
 from app.operations.desk import Desk
 from app.operations.documents import clear
 from app.operations.job import Answer
+from app.operations.less_sensitive import Tried, tried
 from app.operations.reporting import Sealer
 from app.operations.show import Reader
 
@@ -41,6 +43,8 @@ CHANCE = "expected_chance_firings"
 router = APIRouter(prefix="/v1", tags=["settings"])
 READ = "near-misses:read"
 WRITE = "policy:write"
+_ONE_AT_A_TIME = CapacityLimiter(1)
+"""Policies that are tried on history; who adopts one waits for another, and whoever reports waits for none."""
 
 
 @router.put("/services/{service_id}", **told(WRITE, Service, body=ServiceRegistration))
@@ -131,20 +135,32 @@ async def adopt_policy(request: Request) -> Response:
     if not isinstance(said, dict):
         raise Invalid(Fault("", "wrong-type", "Send the policy as an object."))
     document = {name: one for name, one in cast("dict[str, Any]", said).items() if name not in NOT_ADOPTED}
-    adoption.decide(adoption.Adopt(document), adoption.INITIAL)  # What is wrong with it is told without the lock.
+    adoption.candidate(adoption.Adopt(document))  # What is wrong with it is told before anything is counted.
     if_match = visit.if_match()
+
+    def try_it() -> Tried:
+        with visit.door.house.reader(visit.organisation) as reader:
+            return tried(reader, adoption.Adopt(document), visit.now)
 
     def read_chance() -> dict[str, Any]:
         with visit.door.house.reader(visit.organisation) as reader:
             return _chance(reader, reader.settled().policy, visit.now)
 
-    return await visit.command(
-        "policy",
-        lambda desk, cause: settle.adopt_policy(desk, cause, document, if_match),
-        lambda reader, _: show_in_force(reader),
-        document,
-        beside=read_chance,
-    )
+    tries_left = 3
+    while True:
+        tries_left -= 1
+        before = await to_thread.run_sync(try_it, limiter=_ONE_AT_A_TIME)
+        try:
+            return await visit.command(
+                "policy",
+                lambda desk, cause, before=before: settle.adopt_policy(desk, cause, document, if_match, before),
+                lambda reader, _: show_in_force(reader),
+                document,
+                beside=read_chance,
+            )
+        except settle.TriedOnAnother:
+            if not tries_left:
+                raise
 
 
 @router.get("/policy/versions", **told(READ, PolicyVersions))

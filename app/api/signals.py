@@ -60,7 +60,7 @@ def list_signals(
 def read_signal(look: Reading, signal_id: str, as_of: AsOf = None) -> Response:
     """One signal with the numbers that it was told by, as it stands, or as it was known at `as_of`."""
     with look.reader() as reader:
-        at = then(look, reader, as_of)
+        at = then(look, reader, as_of, f"signal/{signal_id}")
         return answered(Answer(200, signalling.show(at, signal_id)))
 
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, sequence_of, when
 from app.api.door import shown
 from app.api.drawing import SVG, drawn, rendered
 from app.api.lists import instant_of
@@ -21,9 +21,8 @@ from app.api.looking import Look, Reading
 from app.api.routes import told
 from app.api.schemas.answers import Trends
 from app.api.trend_picture import picture
-from app.database.tables import events, heard_sources
+from app.database.tables import heard_sources
 from app.domain.decider import Fault, Invalid
-from app.domain.moment import from_micros, parse_instant
 from app.domain.spelling import instead_of
 from app.domain.taxonomy import Words
 from app.domain.taxonomy_check import advice
@@ -136,29 +135,18 @@ def draw_trends(look: Reading, question: Query_) -> Response:
 def _asked(look: Look, question: Question) -> Generator[tuple[Reader, Configuration, Asked, datetime]]:
     """A reader who has come as far as is asked, what was settled by then, the question, and when then was."""
     clock = look.visit.door.house.clock
-    sequence = None
+    sequence, known = None, clock()
     if question.as_of is not None:  # Before the follower is asked how far it is, which then is at least as far.
         with look.reader() as reader:
-            sequence = sequence_of(look, reader, question.as_of)
+            sequence, known = sequence_of(look, reader, question.as_of), when(look, reader, question.as_of)
     with look.caught_up("heatmap") as (reader, _):
-        if sequence is None or question.as_of is None:
+        if sequence is None:
             settled = look.settled(reader)
             yield reader, settled, question.asked(reader, settled), clock()
             return
         then = replace(reader, as_of=sequence)
         settled = then.settled()
-        yield then, settled, question.asked(then, settled), min(_when(then, sequence, question.as_of, clock()), clock())
-
-
-def _when(reader: Reader, sequence: int, as_of: str, now: datetime) -> datetime:
-    """The instant that `as_of` names, or at which the event of that sequence was recorded."""
-    if not as_of.isdigit():
-        return parse_instant(as_of.replace(" ", "+"))
-    recorded = select(events.c.recorded_at).where(
-        events.c.organisation == reader.organisation, events.c.sequence == sequence
-    )
-    at = reader.connection.execute(recorded).scalar()
-    return now if at is None else from_micros(at)
+        yield then, settled, question.asked(then, settled), min(known, clock())
 
 
 def _zone_of(settled: Configuration, service_id: str | None) -> str:

@@ -8,15 +8,15 @@ from math import isfinite
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from sqlalchemy import and_, select
+from sqlalchemy import select
 from starlette.responses import Response
 
-from app.api.asof import AsOf, sequence_of
+from app.api.asof import AsOf, sequence_of, when
 from app.api.door import shown
 from app.api.looking import Look, looking
 from app.api.routes import told
 from app.api.schemas.answers import Window, WindowExplained
-from app.database.tables import escalations, events, standing, window_entries
+from app.database.tables import escalations, standing, window_entries
 from app.domain.decider import Fault, Invalid
 from app.domain.explanation import Explanation, explain
 from app.domain.moment import Moment, format_instant, from_micros, moment_of, to_micros, upper_bound
@@ -129,7 +129,7 @@ def _standing(look: Look, reader: Reader, rule_id: str, as_of: str | None) -> St
         known = ", ".join(one.id for one in settled.policy.rules)
         raise Invalid(Fault("/query/rule_id", "unknown-id", f"Use a rule of the policy: {known}."))
     keys = _keys(reader, rule, look.visit.request.query_params)
-    now = to_micros(look.visit.now) if sequence is None else _recorded_at(reader, sequence)
+    now = to_micros(when(look, reader, as_of))
     here = moment_of(now, settled.zone)
     entries = _entries(reader, rule, keys, here, sequence)
     open_id, closed_id, closed_at = _episode(reader, rule, keys, sequence)
@@ -219,10 +219,3 @@ def _cooling_until(rule: Rule, closed_at: int | None, now: int, settled: Configu
         return None
     until = upper_bound(closed_at, rule.cooldown, rule.calendar, settled.zone)
     return until if until > now else None
-
-
-def _recorded_at(reader: Reader, sequence: int) -> int:
-    chosen = select(events.c.recorded_at).where(
-        and_(events.c.organisation == reader.organisation, events.c.sequence == sequence)
-    )
-    return reader.connection.execute(chosen).scalar() or 0

@@ -8,28 +8,18 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from app.cli.ending import EXCEPTIONS, NOT_INTACT, UNUSABLE, WELL
 from app.cli.saying import say, tell
 from app.cli.within import Organisation, opened
 from app.domain.moment import parse_moment, to_micros
 from app.operations.assurance import Heard, assurance_of
 from app.operations.house import House
 from app.proof.assurance_report import Question
+from app.proof.assurance_sentences import reason, sentence, verdict
 
-WIDTH = 140
+WIDTH = 170
 MOST_SHOWN = 20
 """Of exceptions and of what is pending, to people; `--json` tells more."""
-
-EXCEPTIONS, PENDING, UNUSABLE = 1, 3, 2
-"""Exit codes: something is missing or the ledger is not intact; all that is not confirmed is still inside its deadline;
-the question cannot be asked. 0: everything is confirmed, or there was nothing to confirm.
-"""
-
-_TITLES = {
-    "repeated_near_misses_escalated": "Repeated near misses are escalated and reviewed",
-    "linked_to_workflow": "Near misses are linked to the workflow",
-    "used_in_governance": "Near misses inform governance decisions",
-}
-_CONFIRMED = {True: "confirmed", False: "not confirmed", None: "nothing to confirm"}
 
 
 def audit(
@@ -40,12 +30,13 @@ def audit(
 ) -> None:
     """Recompute the three validations of a period from the ledger alone.
 
-    Exit code 0: confirmed, or nothing to confirm; 3: something is still inside its deadline; 1: something is missing,
-    or the ledger is not intact; 2: the question cannot be asked.
+    Exit code 0: nothing is missing, though some may be inside its deadline; 1: the ledger is not intact; 2: the
+    question cannot be asked; 3: there are exceptions.
     """
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with opened() as house, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    hidden = not console.is_terminal
+    with opened(organisation) as house, Progress(*columns, console=console, disable=hidden) as progress:
         bar = progress.add_task(organisation, total=1.0)
 
         def heard(read: int, of: int) -> None:
@@ -79,10 +70,9 @@ def _asked(house: House, organisation: str, since: str | None, until: str | None
 
 
 def _exit_code(report: Mapping[str, Any]) -> int:
-    validations = report["validations"]
-    if not report["ledger"]["intact"] or any(one["exceptions_total"] for one in validations):
-        return EXCEPTIONS
-    return PENDING if any(one["confirmed"] is False for one in validations) else 0
+    if not report["ledger"]["intact"]:
+        return NOT_INTACT
+    return EXCEPTIONS if any(one["exceptions_total"] for one in report["validations"]) else WELL
 
 
 def _show(report: Mapping[str, Any]) -> None:
@@ -91,17 +81,18 @@ def _show(report: Mapping[str, Any]) -> None:
     ledger = report["ledger"]
     whole = "intact" if ledger["intact"] else f"NOT INTACT from event {ledger['first_bad_sequence']} on"
     out.print(f"The ledger is {whole}; read up to event {report['as_of_sequence']}.", markup=False)
-    table = Table("validation", "", "population", "pending", "exceptions", "when the period ended")
+    table = Table("What is stated", "Now", "In all", "Inside deadline", "Exceptions", "As known when the period ended")
     then = {one["id"]: one for one in report["as_known_then"]["validations"]}
     for one in report["validations"]:
         numbers = (str(one[name]) for name in ("population", "pending_total", "exceptions_total"))
         was = then[one["id"]]
-        known = f"{_CONFIRMED[was['confirmed']]}, of {was['population']}"
-        table.add_row(_TITLES[one["id"]], _CONFIRMED[one["confirmed"]], *numbers, known)
+        known = verdict(was) + (f", of {was['population']}" if was["population"] else "")
+        table.add_row(sentence(one), verdict(one), *numbers, known)
     out.print(table)
     for one in report["validations"]:
         for each in one["exceptions"][:MOST_SHOWN]:
-            out.print(f"{one['id']}: {each['reason']}: {_named(each)}", markup=False)
+            said = f"{one['id']}: {each['reason']}: {_named(each)} ({reason(each['reason'])})"
+            out.print(said, markup=False)
         for each in one["pending"][:MOST_SHOWN]:
             out.print(f"{one['id']}: pending until {each['due']}: {_named(each)}", markup=False)
         if max(one["exceptions_total"], one["pending_total"]) > MOST_SHOWN:

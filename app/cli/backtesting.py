@@ -38,7 +38,7 @@ def try_policy(
     said = _document(policy)
     grid = {"rule_id": rule, "thresholds": threshold, "windows": window}
     question = {"policy": said, "from": since, "to": until, "compare_with": compare_with, "grid": _grid(said, grid)}
-    with opened() as house:
+    with opened(organisation) as house:
         found = _asked(house, organisation, question)
     if as_json:
         tell(found)
@@ -55,19 +55,26 @@ def _document(policy: Path) -> object:
 
 
 def _grid(policy: object, said: dict[str, Any]) -> dict[str, Any] | None:
-    """What is tried of a rule: what was asked for, and its own threshold and window where nothing was."""
+    """What is tried of a rule: its own threshold and window, and what was asked for beside them."""
     rules: Any = cast("dict[str, Any]", policy).get("rules") if isinstance(policy, dict) else None
     if not isinstance(rules, list):
         return None  # The policy itself is refused.
     known = [cast("dict[str, Any]", one) for one in cast("list[Any]", rules) if isinstance(one, dict)]
+    known = [one for one in known if one.get("mode") != "off"]
     named = [one for one in known if one.get("id") == said["rule_id"]]
     reviewing = [one for one in known if one.get("mode", "active") == "active"]
     own: dict[str, Any] = (named or reviewing or known or [dict[str, Any]()])[0]
-    return {
-        "rule_id": said["rule_id"],
-        "thresholds": said["thresholds"] or [own.get("threshold")],
-        "windows": said["windows"] or [own.get("window")],
-    }
+    thresholds = _beside(own.get("threshold"), int, said["thresholds"])
+    windows = _beside(own.get("window"), str, said["windows"])
+    is_asked_for = said["thresholds"] or said["windows"]
+    if not is_asked_for and not (thresholds and windows):
+        return None  # No rule has anything to vary.
+    return {"rule_id": said["rule_id"], "thresholds": thresholds, "windows": windows}
+
+
+def _beside(own: Any, kind: type[Any], said: list[Any] | None) -> list[Any]:
+    """The rule's own, where it has one, then what was asked for."""
+    return list(dict.fromkeys([*([own] if isinstance(own, kind) else []), *(said or [])]))
 
 
 def _asked(house: House, organisation: str, question: dict[str, Any]) -> dict[str, Any]:

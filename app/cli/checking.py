@@ -14,6 +14,7 @@ from app.cli.saying import say, tell
 from app.database.engine import Database
 from app.events.sealing import MasterKey, master_key_for
 from app.operations.checking import Asked, CouldNotLook, Report, check
+from app.proof.assurance_sentences import several
 from app.proof.note import notes_in
 from app.settings import Settings
 
@@ -95,8 +96,7 @@ def _print(report: Report) -> None:
         place = "" if finding.organisation is None else f"{finding.organisation}: "
         sys.stdout.write(f"{place}{finding.detail}\n  {finding.to_do}\n")
     for one in report.organisations:
-        sys.stdout.write(f"{one['organisation']}: {one['as_of_sequence']} events, root {one['root']}\n")
-    sys.stdout.write(
-        "Everything is as it was stored.\n" if not report.findings else f"{len(report.findings)} findings.\n"
-    )
+        sys.stdout.write(f"{one['organisation']}: {several(one['as_of_sequence'], 'event')}, root {one['root']}\n")
+    found = f"{several(len(report.findings), 'finding')}." if report.findings else "Everything is as it was stored."
+    sys.stdout.write(f"{found}\n")
     sys.stdout.flush()

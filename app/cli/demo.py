@@ -12,7 +12,7 @@ def demo(organisation: Organisation = "demo-provider") -> None:
     """Make a provider with six services and a year of near misses, and show the review that the last one opened."""
     from app.cli.entrance import intake
 
-    with opened() as house:
+    with opened(organisation) as house:
         typer.echo(_told_of(tell_demo(house, organisation, intake)))
 
 

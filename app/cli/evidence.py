@@ -19,6 +19,7 @@ from app.operations.desk import Desk
 from app.operations.follow import catch_up
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command
+from app.operations.soundness import ADVICE, damage
 
 _LOOKING = 0.5
 """Seconds between two looks at a pack that another process builds."""
@@ -39,7 +40,10 @@ def evidence_pack(
     if audience not in packs.AUDIENCES:
         say(f"There is no such audience. Use one of: {', '.join(packs.AUDIENCES)}.")
         raise SystemExit(2)
-    with opened() as house:
+    with opened(organisation) as house:
+        if (why := damage(house, organisation)) is not None:
+            say(f"{why} {ADVICE}")
+            raise SystemExit(1)
         try:
             document = _built(house, organisation, _asked(house, organisation, said))
         except Invalid as invalid:

@@ -30,7 +30,10 @@ def import_file(
     reading = RowMapping() if mapping is None else _mapping(mapping)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with opened() as house, Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    with (
+        opened(organisation) as house,
+        Progress(*columns, console=console, disable=not console.is_terminal) as progress,
+    ):
         bar = progress.add_task(file.name, total=1.0)
 
         def refused(row: RowRefused) -> None:

@@ -26,7 +26,7 @@ def create_key(
     expires: Annotated[str | None, typer.Option(help="ISO 8601 duration, for example P90D.")] = None,
 ) -> None:
     """Make a key and print it, once: `{"key_id", "key"}`."""
-    with opened() as house:
+    with opened(organisation) as house:
         until = None
         if expires is not None:
             try:
@@ -43,7 +43,7 @@ def create_key(
 @commands.command("list")
 def list_keys(organisation: Organisation = "default") -> None:
     """Print every key that was given out, a JSON line each; never the key itself."""
-    with opened() as house, house.database.read() as connection:
+    with opened(organisation) as house, house.database.read() as connection:
         row = api_keys.c
         for one in connection.execute(
             select(api_keys).where(row.organisation == organisation).order_by(row.created_at, row.key_id)
@@ -69,7 +69,7 @@ def revoke_key(
     key_id: Annotated[str, typer.Argument(help="As `keys list` shows it.")], organisation: Organisation = "default"
 ) -> None:
     """Take a key back; it is refused within a second."""
-    with opened() as house:
+    with opened(organisation) as house:
         settle(house, organisation, lambda desk, cause: keys.revoke(desk, cause, key_id))
         tell({"key_id": key_id, "revoked": True})
 

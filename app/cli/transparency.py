@@ -36,7 +36,7 @@ def checkpoint(
     size: Annotated[int | None, typer.Option(help="The ledger as it was at so many events.")] = None,
 ) -> None:
     """Print the ledger's head, or a former one, as a signed note: keep it somewhere else."""
-    with opened() as house, house.database.read() as connection:
+    with opened(organisation) as house, house.database.read() as connection:
         try:
             note = checkpoint_of(house, connection, organisation, size)["signed_note"]
         except LookupError as beyond:

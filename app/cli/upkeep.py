@@ -17,6 +17,6 @@ def rebuild_projection(
     if name not in NAMES:
         say(f"There is no projection of that name. Use one of: {', '.join(NAMES)}.")
         raise SystemExit(2)
-    with opened() as house:
+    with opened(organisation) as house:
         rows, sequence = rebuild(house, organisation, name)
         tell({"projection": name, "organisation": organisation, "rows": rows, "as_of_sequence": sequence})

@@ -1,8 +1,6 @@
 """`verify`: whether an evidence pack is what was signed, with no server, no network and no database.
 
-It ends with 0 when the pack is intact and what it shows is well, with 3 when it is intact and shows something that is
-not (an exception of a validation, an earlier state that it cannot be held against), with 1 when it is not intact, and
-with 2 when it could not be verified at all.
+It ends as `app.cli.ending` says; an earlier state that the pack cannot be held against counts as an exception.
 """
 
 import json
@@ -15,17 +13,13 @@ from typing import Annotated, Any
 
 import typer
 
+from app.cli.ending import EXCEPTIONS, NOT_INTACT, UNUSABLE, WELL
 from app.cli.saying import say, tell, write
+from app.proof.assurance_sentences import counts, reason, sentence, several, verdict
 
-INTACT, NOT_INTACT, UNUSABLE, WITH_EXCEPTIONS = 0, 1, 2, 3
 WELL_KNOWN = "/.well-known/forewarn-keys.json"
 _LARGEST = 1 << 20
 _MOST_NAMED = 20
-_QUESTIONS = {
-    "repeated_near_misses_escalated": "Every crossing of a threshold led to a review",
-    "linked_to_workflow": "Every near miss was linked to the step of the work where it arose",
-    "used_in_governance": "Every review's findings were used in governance",
-}
 
 Keys = Annotated[list[str] | None, typer.Option("--key", help="A public key that you trust, base64; may be repeated.")]
 KeysFile = Annotated[Path | None, typer.Option(help=f"The keys that you trust, as {WELL_KNOWN} lists them.")]
@@ -52,24 +46,26 @@ def verify_pack(
     from app.proof.pack_reading import verify
 
     try:
-        trusted = [*map(_key, key or []), *(_keys_of(keys_file) if keys_file else [])]
+        listed = _keys_of(keys_file) if keys_file else {}
+        trusted = [*map(_key, key or []), *listed]
+        retired = {one: since for one, since in listed.items() if since is not None}
         notes = [note for path in checkpoint or [] for note in _notes_of(path)]
     except ValueError as refusal:
         say(str(refusal))
         raise SystemExit(UNUSABLE) from None
     progress = _Progress()
-    verdict = verify(pack, trusted=trusted, checkpoints=notes, previous=previous, told=progress)
+    found = verify(pack, trusted=trusted, retired=retired, checkpoints=notes, previous=previous, told=progress)
     progress.end()
-    if verdict.problem is not None:
-        code = UNUSABLE if verdict.problem.is_unusable else NOT_INTACT
+    if found.problem is not None:
+        code = UNUSABLE if found.problem.is_unusable else NOT_INTACT
     else:
-        code = WITH_EXCEPTIONS if _shows_exceptions(verdict.facts) else INTACT
-    problem = verdict.problem.document() if verdict.problem else None
+        code = EXCEPTIONS if _shows_exceptions(found.facts) else WELL
+    problem = found.problem.document() if found.problem else None
     if as_json:
-        named = {INTACT: "intact", NOT_INTACT: "not_intact", UNUSABLE: "unusable", WITH_EXCEPTIONS: "exceptions"}
-        tell({"verdict": named[code], **({"problem": problem} if problem else {}), "facts": verdict.facts})
+        named = {WELL: "intact", NOT_INTACT: "not_intact", UNUSABLE: "unusable", EXCEPTIONS: "exceptions"}
+        tell({"verdict": named[code], **({"problem": problem} if problem else {}), "facts": found.facts})
     else:
-        write("\n".join(_refusal(problem, code) if problem else _intact(verdict.facts)) + "\n")
+        write("\n".join(_refusal(problem, code) if problem else _intact(found.facts)) + "\n")
     raise SystemExit(code)
 
 
@@ -90,9 +86,15 @@ def _key(text: str) -> bytes:
     return key
 
 
-def _keys_of(path: Path) -> list[bytes]:
+def _keys_of(path: Path) -> dict[bytes, int | None]:
+    """The keys that a file lists, each with the instant at which it was retired, in microseconds, if it was."""
+    from app.domain.moment import parse_instant, to_micros
+
+    keys: dict[bytes, int | None] = {}
     try:
-        keys = [_key(one["public_key"]) for one in json.loads(_text(path))["keys"]]
+        for one in json.loads(_text(path))["keys"]:
+            at = one.get("retired_at")
+            keys[_key(one["public_key"])] = None if at is None else to_micros(parse_instant(at))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise ValueError(f"{path} is no file of keys, as {WELL_KNOWN} is one.") from None
     if not keys:
@@ -152,8 +154,13 @@ class _Progress:
 
 
 def _shows_exceptions(facts: Mapping[str, Any]) -> bool:
-    undecided = any(one["held"] is None for one in facts["earlier"])
+    undecided = any(one["held"] is None for one in facts["earlier"]) or _hides_some(facts)
     return undecided or any(one["exceptions_total"] for one in facts["validations"])
+
+
+def _hides_some(facts: Mapping[str, Any]) -> bool:
+    """Whether a pack of all services leaves out what may have been recorded in its period, which none need do."""
+    return "services" not in facts and facts["events"]["left_out_in_period"] > 0
 
 
 def _refusal(problem: Mapping[str, Any], code: int) -> list[str]:
@@ -173,33 +180,43 @@ def _intact(facts: Mapping[str, Any]) -> list[str]:
     signed, events, period = facts["signed_by"], facts["events"], facts["period"]
     by = "a key that you trust" if signed["trusted"] else f"compare it with {WELL_KNOWN} of the service"
     about = f", services {', '.join(facts['services'])}" if "services" in facts else ""
-    included, left_out = events["included"], events["left_out"]
+    included, left_out = events["included"], several(events["left_out"], "is left out", "are left out")
     lines = [
         "INTACT: every byte of the members is as it was signed, and the events bear out what they say.",
         f"Signed by key {signed['key_id']}: {by}.",
         f"Pack {facts['pack_id']} of {facts['origin']}, made {facts['made_at']} for: {facts['audience']}.",
         f"Period {period['from']} to {period['to']}{about}.",
-        f"Events: {included} of {facts['as_of_sequence']}; {left_out} are left out, proven to exist by hashes alone.",
+        f"Events: {included} of {facts['as_of_sequence']}; {left_out}, proven to exist by hashes alone.",
     ]
+    if _hides_some(facts):
+        hidden = several(events["left_out_in_period"], "event is", "events are")
+        lines.append(
+            f"NOT WHOLE: {hidden} left out that may have been recorded in the period. A pack of all services leaves "
+            "out none of those: what is told below may not be all that happened."
+        )
     if facts["packing"] != "as written":
         lines.append("The zip was packed anew by another program; its members are what was signed.")
     if "previous" in facts:
         lines.append(f"Its ledger begins with that of pack {facts['previous']['pack_id']}, which it names.")
     for one in facts["earlier"]:
         named = f"pack {one['pack_id']}" if "pack_id" in one else "a checkpoint that you gave"
-        lines.append(f"Against {named}, {one['size']} events: {'it begins with them.' if one['held'] else one['why']}")
+        lines.append(
+            f"Against {named}, {several(one['size'], 'event')}: {'it begins with them.' if one['held'] else one['why']}"
+        )
     for one in facts["validations"]:
         lines += _validation(one)
     return lines
 
 
 def _validation(told: Mapping[str, Any]) -> list[str]:
-    missing, pending = told["exceptions_total"], told["pending_total"]
-    open_yet = "NOT confirmed" if missing else "not confirmed yet"
-    said = {True: "confirmed", False: open_yet, None: "nothing to confirm"}[told["confirmed"]]
-    counted = f"{told['population']} in all, {missing} exceptions, {pending} inside their deadline"
-    lines = [f"{_QUESTIONS.get(told['id'], told['id'])}: {said} ({counted})."]
-    lines += [f"  - {one['reason']}: {', '.join(one['ids'])}" for one in told["exceptions"][:_MOST_NAMED]]
+    missing = told["exceptions_total"]
+    lines = [f"{sentence(told)}: {verdict(told)} ({counts(told)})."]
+    if "why" in told:
+        lines.append(f"  {told['why']}")
+    lines += [
+        f"  - {one['reason']}: {', '.join(one['ids']) or 'no record'} ({reason(one['reason'])})"
+        for one in told["exceptions"][:_MOST_NAMED]
+    ]
     if missing > _MOST_NAMED:
         lines.append(f"  … and {missing - _MOST_NAMED} more; assurance.json names them.")
     return lines

@@ -10,6 +10,7 @@ import typer
 from app.database import migrate
 from app.events.store import Cause
 from app.operations.desk import Desk
+from app.operations.expected import require
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command
 from app.settings import Settings
@@ -19,13 +20,16 @@ Organisation = Annotated[str, typer.Option(help="The organisation's id.")]
 
 
 @contextlib.contextmanager
-def opened() -> Generator[House]:
-    """The house of the database that FOREWARN_DATABASE_URL names; beside a service at work as well."""
+def opened(organisation: str | None = None) -> Generator[House]:
+    """The house of the database that FOREWARN_DATABASE_URL names; beside a service at work as well.
+
+    `organisation`: whose ledger it is about; none for what concerns all. CannotStart: it is not what a witness holds.
+    """
     settings = Settings()
     migrate.upgrade(settings.database_url)
-    house = House(settings)
-    house.start()
-    with contextlib.closing(house):
+    with contextlib.closing(House(settings)) as house:
+        require(house, organisation)
+        house.start()
         yield house
 
 

@@ -37,9 +37,20 @@ def decide(command: Adopt, policy: Policy) -> list[Adopted]:
     document = policy_document(adopted)
     if document == policy_document(policy):
         return []
-    if faults := list(_too_short(adopted)):
-        raise Invalid(*faults)
+    _refuse_too_short(adopted)
     return [Adopted(adopted.version, document)]
+
+
+def candidate(command: Adopt) -> Policy:
+    """The policy of a document that is to be tried, whatever is in force; raises `Invalid` as adopting it would."""
+    policy = parse_policy(command.document, 1)
+    _refuse_too_short(policy)
+    return policy
+
+
+def _refuse_too_short(policy: Policy) -> None:
+    if faults := list(_too_short(policy)):
+        raise Invalid(*faults)
 
 
 def _too_short(policy: Policy) -> Iterator[Fault]:

@@ -4,6 +4,7 @@ What is written reads back as the same rule, whatever defaults change later; so 
 """
 
 import math
+from difflib import get_close_matches
 from typing import Any
 
 from app.domain.identifiers import is_identifier
@@ -225,7 +226,9 @@ def _single(fields: Fields, value: object, pointer: str, aliases: Aliases) -> st
     elif name in GROUPABLE or _is_attribute(name) or any(name == alias for alias, _ in aliases):
         return name
     else:
-        detail = f"Use attributes.NAME, a field of `aliases`, or one of: {', '.join(sorted(GROUPABLE))}."
+        near = get_close_matches(name, sorted(GROUPABLE), n=1)
+        meant = f"Did you mean {near[0]}? " if near else ""
+        detail = f"{meant}Use a field of near misses that has one value, attributes.NAME, or a field of `aliases`."
     fields.reading.refuse(pointer, "unknown-code", detail)
     return ""
 

@@ -1,7 +1,7 @@
 """Whether a policy might see less than the one before it: what must be tried on history before it is adopted (S3).
 
-Only rules that open reviews count. A cool-down defers and drops nothing, so it makes no rule less sensitive. A rule
-that goes by one name today and by another tomorrow is the same as long as it places records alike.
+Only rules that open reviews count. A cool-down defers; what is over by its end is asked of nobody, so that a longer one
+may see less. A rule that goes by one name today and by another tomorrow is the same as long as it places records alike.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,10 @@ from app.domain.moment import Span
 from app.domain.policy import Policy
 from app.domain.rule import Rule
 from app.domain.similarity import Part
+
+WHOLE = "P180D"
+"""How long is looked back where nothing hinders."""
+NOTHING = "P0D"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +31,10 @@ class LostEpisode:
 
 @dataclass(frozen=True, slots=True)
 class LessSensitive:
-    """How many reviews fewer a policy would have opened in the time looked back, and the latest of them."""
+    """How many reviews fewer a policy would have opened in the time looked back, and the latest of them.
+
+    None at all when so much is recorded that not the whole time could be looked at: then nobody knows.
+    """
 
     lost: int
     looked_back: str
@@ -40,13 +47,23 @@ class PolicyLessSensitive(Refused):
     code = "policy-less-sensitive"
 
     def __init__(self, found: LessSensitive) -> None:
-        several = "reviews that were" if found.lost > 1 else "review that was"
         super().__init__(
-            f"{found.lost} {several} called for in the last {found.looked_back} would not have been opened: `lost` "
-            "names the latest. Keep the rules as sensitive as they are, or say in `reason` why this is right: it must "
+            f"{_told(found)} Keep the rules as sensitive as they are, or say in `reason` why this is right: it must "
             "differ from the reason in force, and the next governance review is shown both."
         )
         self.found = found
+
+
+def _told(found: LessSensitive) -> str:
+    if found.lost:
+        several = "reviews that were" if found.lost > 1 else "review that was"
+        lost = f"{found.lost} {several} called for in the last {found.looked_back} would not have been opened"
+        return f"{lost}: `lost` names the latest."
+    seen = "none of it" if found.looked_back == NOTHING else f"only the last {found.looked_back} of it"
+    return (
+        f"Whether it would open fewer reviews cannot be told: so much was recorded in the last {WHOLE} that {seen} "
+        "could be looked at."
+    )
 
 
 class Doubt(NamedTuple):
@@ -80,7 +97,12 @@ def _sees_all(new: Rule, old: Rule, *, same_zone: bool) -> bool:
         and _not_shorter(new.window, old.window)
         and set(new.require_types) <= set(old.require_types)
         and (not new.require_sequence or new.require_sequence == old.require_sequence)
+        and _cools_no_longer(new.cooldown, old.cooldown)
     )
+
+
+def _cools_no_longer(new: Span | None, old: Span | None) -> bool:
+    return new is None or (old is not None and _not_shorter(old, new))
 
 
 def _not_shorter(new: Span, old: Span) -> bool:
@@ -88,3 +110,9 @@ def _not_shorter(new: Span, old: Span) -> bool:
     if new.months or old.months:
         return new.months >= old.months and new.days >= old.days and new.microseconds >= old.microseconds
     return new.longest >= old.longest
+
+
+def gives_a_reason(new: Policy, old: Policy) -> bool:
+    """Whether somebody says why, in other words than for the policy in force; case and spaces make no other words."""
+    said, before = (" ".join((one.reason or "").split()).casefold() for one in (new, old))
+    return said not in ("", before)

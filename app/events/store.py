@@ -124,11 +124,16 @@ def read_streams(
 
 
 def read_stream(
-    connection: Connection, organisation: str, stream: str, up_to: int | None = None, after: int = 0
+    connection: Connection,
+    organisation: str,
+    stream: str,
+    up_to: int | None = None,
+    after: int = 0,
+    limit: int | None = None,
 ) -> list[Envelope]:
-    """The events of one stream in order, those after a version of it."""
+    """The events of one stream in order, those after a version of it; at most so many."""
     chosen = _of(organisation, up_to).where(events.c.stream == stream, events.c.version > after)
-    return [Envelope._make(row) for row in connection.execute(chosen.order_by(events.c.version))]
+    return [Envelope._make(row) for row in connection.execute(chosen.order_by(events.c.version).limit(limit))]
 
 
 def version_of(connection: Connection, organisation: str, stream: str) -> int:

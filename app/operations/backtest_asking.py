@@ -66,17 +66,12 @@ def _policy(fields: Fields, faults: list[Fault]) -> Policy | None:
     if isinstance(said, dict):
         said = {name: one for name, one in cast("dict[str, Any]", said).items() if name not in NOT_ADOPTED}
     try:
-        decided = adoption.decide(adoption.Adopt(cast("Mapping[str, Any]", said)), _NOTHING_YET)
-        policy = adoption.evolve(adoption.INITIAL, decided[0])
+        policy = adoption.candidate(adoption.Adopt(cast("Mapping[str, Any]", said)))
         faults += (replace(one, pointer=f"/policy{one.pointer}") for one in faults_of(policy.working_time))
     except Invalid as invalid:
         faults += (replace(one, pointer=f"/policy{one.pointer}") for one in invalid.faults)
         return None
     return policy
-
-
-_NOTHING_YET = Policy(0, ())
-"""No document says the same as this, for a policy of no rules is one all the same."""
 
 
 def _instant(fields: Fields, name: str, policy: Policy) -> int | None:
@@ -109,6 +104,9 @@ def _grid(fields: Fields, policy: Policy | None) -> Grid | None:
         return None
     reading = fields.reading
     grid = Fields.of(reading, said, "/grid", _GRID)
+    if policy is not None and all(rule.mode == "off" for rule in policy.rules):
+        reading.refuse("/grid", "no-rules", "No rule of the policy is on, so there is none to vary: leave this out.")
+        return None
     thresholds = _items(grid, "thresholds", "Give the thresholds to try, as an array of whole numbers.")
     windows = _items(grid, "windows", "Give the windows to try, as an array of ISO 8601 durations.")
     if len(thresholds) * len(windows) > MOST_CELLS:
@@ -145,7 +143,7 @@ def _rule(grid: Fields, policy: Policy) -> Rule | None:
     rule_id = grid.given("rule_id")
     rules = [rule for rule in policy.rules if rule.mode != "off"]
     if rule_id is None:
-        rule = next((one for one in rules if one.mode == "active"), rules[0] if rules else None)
+        rule = next((one for one in rules if one.mode == "active"), rules[0])
     else:
         rule = next((one for one in rules if one.id == rule_id), None)
     if rule is None:

@@ -98,8 +98,8 @@ def read(
     history = History()
     for rule in rules:
         history.placed.setdefault(rule.placement, Placed(rule))
-    count = _count(connection, organisation, since, as_of)
-    _refuse_more(count, len(history.placed), most)
+    found = count(connection, organisation, since, as_of)
+    _refuse_more(found, len(history.placed), most)
     for facts in _standing(connection, organisation, since, as_of):
         _take(history, facts)
     return history
@@ -149,15 +149,16 @@ def _chosen(organisation: str, since: int, as_of: int | None) -> list[ColumnElem
     return [row.organisation == organisation, row.state.not_in(_GONE), row.occurred_at > since]
 
 
-def _count(connection: Connection, organisation: str, since: int, as_of: int | None) -> int:
+def count(connection: Connection, organisation: str, since: int, as_of: int | None = None) -> int:
+    """How many near misses there are to be looked at."""
     chosen = select(func.count()).select_from(near_misses).where(*_chosen(organisation, since, as_of))
     return connection.execute(chosen).scalar_one()
 
 
-def _refuse_more(count: int, placements: int, most: int) -> None:
-    if count * max(1, placements) > most:
+def _refuse_more(found: int, placements: int, most: int) -> None:
+    if found * max(1, placements) > most:
         detail = (
-            f"{count:,} near misses under {placements} rules are more than one backtest looks at ({most:,} in all): "
+            f"{found:,} near misses under {placements} rules are more than one backtest looks at ({most:,} in all): "
             "begin later, or try fewer rules at once."
         )
         raise Invalid(Fault("/from", "too-many", detail))

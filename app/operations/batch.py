@@ -23,7 +23,7 @@ from app.events.vault import Vault
 from app.operations import due
 from app.operations.configuration import Configuration, Configurations
 from app.operations.desk import Desk
-from app.operations.job import Answer, Command, Due, Job, Submit, Unavailable
+from app.operations.job import Answer, Command, Due, Job, Submit, Withheld
 from app.operations.memory import Memory
 from app.operations.reporting import Placed
 from app.operations.show import Reader
@@ -227,7 +227,7 @@ class Batch:
         if place is None:
             raise NotFound("There is no such organisation.")
         if (why := self._batches.withheld.get(job.organisation)) is not None:
-            raise Unavailable(why)
+            raise Withheld(why)
         if isinstance(job, Due):
             before = place.desk.head.position
             self._fire_one(job.timer)

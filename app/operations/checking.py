@@ -6,7 +6,7 @@ something that is damaged already is not looked at: it could only mislead.
 """
 
 import sqlite3
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,13 +20,14 @@ from app.database.dialects import postgresql, sqlite
 from app.database.engine import Database, is_connection_lost
 from app.events import sealing
 from app.events.sealing import MasterKey
-from app.operations import checking_rows, checking_schema
+from app.operations import checking_packs, checking_rows, checking_schema
 from app.operations.checking_ledger import Walk, Walked
 from app.operations.checking_rows import SealedRows
 from app.operations.finding import Finding
 from app.operations.replaying import SHOWN, Difference, Replay, ReplayBroken
-from app.operations.signing_keys import known_keys
+from app.operations.signing_keys import known_keys, retired_keys
 from app.proof.note import Checkpoint, NoteRefused, base64_of, read_note, unsigned
+from app.proof.retired import refuse_retired
 
 _IN_THE_WAY = {
     sqlite3.SQLITE_BUSY,
@@ -168,25 +169,35 @@ class _Look:
         with self._guarded(f"the ledger of {organisation}", organisation):
             head = text("SELECT position FROM ledgers WHERE organisation = :organisation")
             end = self._connection.execute(head, {"organisation": organisation}).scalar()
-            keys = known_keys(self._connection)
-            walk = Walk(self._connection, organisation, self._noted_of(organisation, keys))
+            keys, retired = known_keys(self._connection), retired_keys(self._connection)
+            walk = Walk(self._connection, organisation, self._noted_of(organisation, keys, retired), retired)
             walked = walk.run(keys, self._progress(f"ledger of {organisation}", end), sealed.named)
             self._take(walk.findings)
             return walked
         return None
 
-    def _noted_of(self, organisation: str, keys: Sequence[bytes]) -> list[Checkpoint]:
-        """What was kept outside of a ledger; a note that none of the keys here signed is no evidence against it."""
+    def _noted_of(self, organisation: str, keys: Sequence[bytes], retired: Mapping[bytes, int]) -> list[Checkpoint]:
+        """What was kept outside of a ledger; a note that none of the keys here signed is no evidence against it.
+
+        Nor is one whose key was retired before the last of its events was recorded.
+        """
         noted: list[Checkpoint] = []
         for note in self._asked.notes:
             try:
                 if unsigned(note).origin.endswith(f"/organisations/{quote(organisation, safe='')}"):
-                    noted.append(read_note(note, keys))
+                    checkpoint = read_note(note, keys)
+                    refuse_retired(note, keys, retired, self._recorded_at(organisation, checkpoint.size))
+                    noted.append(checkpoint)
             except NoteRefused as refusal:
                 self._take(
                     [Finding("checkpoint", f"A checkpoint from outside cannot be used: {refusal}", organisation)]
                 )
         return noted
+
+    def _recorded_at(self, organisation: str, sequence: int) -> int | None:
+        chosen = text("SELECT recorded_at FROM events WHERE organisation = :organisation AND sequence = :sequence")
+        found = self._connection.execute(chosen, {"organisation": organisation, "sequence": sequence}).scalar()
+        return found if isinstance(found, int) else None
 
     def _replay(self, organisation: str, walked: Walked) -> None:
         write = (sqlite if self._connection.dialect.name == "sqlite" else postgresql).write
@@ -213,6 +224,8 @@ class _Look:
         self._take(checking_rows.commands(self._connection, organisation))
         self._take(checking_rows.attempts(self._connection, organisation))
         self._take(checking_rows.api_keys(self._connection, organisation))
+        if not self._asked.quick:
+            self._take(checking_packs.packs(self._connection, organisation))
 
     def _take(self, findings: Iterable[Finding]) -> None:
         self._report.findings += findings

@@ -19,6 +19,7 @@ from app.events.merkle import EMPTY_ROOT, node_hash
 from app.operations.finding import Finding
 from app.proof.integrity import Integrity
 from app.proof.note import Checkpoint, NoteRefused, read_note
+from app.proof.retired import refuse_retired
 
 PAGE = 2000
 CHECKPOINTED = "ledger.checkpointed"
@@ -32,7 +33,8 @@ _HEAD = text(
     "SELECT position, recorded_at, configured_at, root, frontier FROM ledgers WHERE organisation = :organisation"
 )
 _NOTED = text(
-    "SELECT sequence, payload FROM events WHERE organisation = :organisation AND type = :type ORDER BY sequence"
+    "SELECT sequence, recorded_at, payload FROM events WHERE organisation = :organisation AND type = :type "
+    "ORDER BY sequence"
 )
 _NODES = text("SELECT level, ordinal, hash FROM ledger_nodes WHERE organisation = :organisation")
 _SEALED = re.compile(r'"key":"(k_[a-z2-7]{26})","sealed":"[^"]*"(?:,"token":"([^"]*)")?')
@@ -60,7 +62,13 @@ class Walked:
 class Walk:
     """One walk; `findings` afterwards. `sealed` is told, page by page, the keys and tokens that the payloads name."""
 
-    def __init__(self, connection: Connection, organisation: str, outside: Sequence[Checkpoint] = ()) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        organisation: str,
+        outside: Sequence[Checkpoint] = (),
+        retired: Mapping[bytes, int] | None = None,
+    ) -> None:
         self.findings: list[Finding] = []
         self._connection = connection
         self._of = {"organisation": organisation}
@@ -68,6 +76,7 @@ class Walk:
         self._integrity = Integrity(organisation)
         self._tree = _Tree()
         self._outside = outside
+        self._retired = retired or {}
         self._good = 0
         self._other_node: tuple[int, int] | None = None
 
@@ -139,13 +148,15 @@ class Walk:
                 document = json.loads(row.payload)
                 size, root = int(document["size"]), a2b_base64(document["root"])
                 noted = read_note(document["signed_note"], public_keys)
+                at = row.recorded_at if isinstance(row.recorded_at, int) else None
+                refuse_retired(document["signed_note"], public_keys, self._retired, at)
                 if (noted.size, noted.root) != (size, root):
                     raise NoteRefused("It says one thing and its signed note another.")
                 # One that counts itself, or more, has lost what came before it: no tree of this ledger has its root.
                 stated.append(Stated(min(size, row.sequence - 1), root, row.sequence))
             except NoteRefused as refusal:
                 self._tell(
-                    "checkpoint", f"The checkpoint in event {row.sequence} is not signed: {refusal}", row.sequence
+                    "checkpoint", f"The checkpoint in event {row.sequence} does not hold: {refusal}", row.sequence
                 )
             except (ValueError, TypeError, KeyError):
                 self._tell("checkpoint", f"Event {row.sequence} holds no checkpoint.", row.sequence)

@@ -14,6 +14,7 @@ from app.database.tables import metadata
 from app.domain.moment import parse_instant, to_micros
 from app.events.sealing import MasterKey, SealBroken, open_sealed, token
 from app.operations.finding import Finding
+from app.proof.assurance_sentences import several
 
 SHOWN = 20
 _AT_ONCE = 500
@@ -50,7 +51,10 @@ def strays(connection: Connection) -> Iterator[Finding]:
 
 
 def beyond(connection: Connection, organisation: str, position: int) -> Iterator[Finding]:
-    """Rows that know of more events than there are."""
+    """Rows that know of more events than there are; `position`: how many were walked, which damage may have ended."""
+    last = text("SELECT max(sequence) FROM events WHERE organisation = :organisation")
+    end = connection.execute(last, {"organisation": organisation}).scalar()
+    position = max(position, end) if isinstance(end, int) else position
     for table, column in _BEYOND.items():
         chosen = text(
             f"SELECT count(*), max({column}) FROM {table} "  # noqa: S608
@@ -58,7 +62,8 @@ def beyond(connection: Connection, organisation: str, position: int) -> Iterator
         )
         count, sequence = connection.execute(chosen, {"organisation": organisation, "position": position}).one()
         if count:
-            detail = f"{count} rows of {table} know of events up to {sequence}, and the ledger ends at {position}."
+            know = several(count, f"row of {table} knows", f"rows of {table} know")
+            detail = f"{know} of events up to {sequence}, and the ledger ends at {position}."
             yield Finding("ahead", detail, organisation, position + 1, position + 1, table)
 
 

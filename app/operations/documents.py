@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from app.domain.escalation import OPEN, Deadline, Escalation, Raised, Status
 from app.domain.moment import format_instant
@@ -173,6 +173,24 @@ def _clearing(kind: type[Any]) -> Callable[[Any, Open], Any]:
         return document
 
     return of_fields
+
+
+def keyed(document: Any) -> Any:
+    """A document in which the keys of rules are told field by field, as everywhere but in the ledger itself."""
+    if isinstance(document, list):
+        return [keyed(one) for one in cast("list[Any]", document)]
+    if not isinstance(document, dict):
+        return document
+    return {
+        name: dict(value) if name == "key" and _is_of_pairs(value) else keyed(value)
+        for name, value in cast("dict[str, Any]", document).items()
+    }
+
+
+def _is_of_pairs(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, list) and len(cast("list[Any]", one)) == 2 for one in cast("list[Any]", value)
+    )
 
 
 def keys_in(value: Any) -> Iterable[str]:

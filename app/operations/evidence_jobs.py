@@ -1,9 +1,13 @@
 """Who builds which evidence pack: taken on lease, told on, and handed in.
 
-A worker takes one pack at a time; what a worker that died had taken is free again once its lease has run out. Whoever
+A worker takes one pack at a time; what a worker that died had taken is free again once its lease has run out. What was
+asked for first is built first, but whoever's pack was built last lets the others go first. Whoever
 writes anything of a pack proves in the same transaction that the lease is still theirs, so of two who build one only
 one hands it in. Pieces are written only of a finished file, and whoever takes a pack on clears away what an earlier try
 has left. Leases run in real time, for they are about processes and not about records.
+
+The bytes of a pack are kept for `FOREWARN_EVIDENCE_KEPT` after it was ready. Then they are let go, and a row of its job
+says so for good: a pack whose bytes are gone without one was damaged.
 """
 
 from collections.abc import Iterator
@@ -12,23 +16,24 @@ from datetime import datetime, timedelta
 from typing import IO, Any
 from uuid import NAMESPACE_URL, uuid5
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from app.database.tables import evidence_pack_jobs, evidence_pack_pieces, evidence_packs, ledgers
+from app.database.tables import events, evidence_pack_jobs, evidence_pack_pieces, evidence_packs, ledgers
 from app.domain import evidence_pack
 from app.domain.decider import Refused
 from app.domain.evidence_pack import UNASKED, Finish, GiveUp, PackMember
 from app.domain.moment import from_micros, to_micros
 from app.events.store import Cause, Draft
 from app.operations.desk import Desk
-from app.operations.evidence_packs import show
+from app.operations.evidence_packs import NOT_KEPT, show
 from app.operations.house import SYSTEM, House
 from app.operations.job import Command
 
 LEASE = timedelta(minutes=2)
 MOST_TRIES = 5
 PIECE = 1 << 20
+_AT_ONCE = 100
 
 job = evidence_pack_jobs.c
 pack = evidence_packs.c
@@ -55,8 +60,11 @@ def any_pending(connection: Connection) -> bool:
     return connection.execute(_pending().limit(1)).first() is not None
 
 
-def take(house: House, holder: str, now: datetime, only: str | None = None) -> Taken | None:
-    """Take the oldest pack that nobody builds, or the one that is named; nothing of an earlier try is left then."""
+def take(house: House, holder: str, now: datetime, only: str | None = None, after: str | None = None) -> Taken | None:
+    """Take the oldest pack that nobody builds, or the one that is named; nothing of an earlier try is left then.
+
+    `after`: the organisation whose turn it was; its packs are taken when no other's wait.
+    """
     with house.database.read() as connection:
         if not any_pending(connection):
             return None
@@ -64,8 +72,14 @@ def take(house: House, holder: str, now: datetime, only: str | None = None) -> T
     chosen = (
         _pending()
         .outerjoin(evidence_pack_jobs, same)
+        .outerjoin(events, and_(events.c.organisation == pack.organisation, events.c.sequence == pack.sequence))
         .where(or_(job.until.is_(None), job.until <= to_micros(now)))
-        .order_by(pack.as_of_sequence, pack.pack_id)
+        .order_by(
+            case((pack.organisation == (after or ""), 1), else_=0),
+            func.coalesce(events.c.recorded_at, 0),
+            pack.organisation,
+            pack.sequence,
+        )
         .limit(1)
         .with_for_update(of=evidence_packs, skip_locked=True)
     )
@@ -134,7 +148,8 @@ def release(house: House) -> None:
 
 
 def sweep(house: House) -> None:
-    """Clear away the pieces of packs that nobody builds and that are not ready."""
+    """Let go of the pieces of packs whose time is over, and of those that nobody builds and that are not ready."""
+    _let_go(house)
     piece = evidence_pack_pieces.c
     ready = select(pack.pack_id).where(pack.organisation == piece.organisation, pack.status == "ready")
     held = select(job.pack_id).where(job.organisation == piece.organisation, job.holder != "")
@@ -143,6 +158,33 @@ def sweep(house: House) -> None:
             return
     with house.database.write() as connection:
         connection.execute(delete(evidence_pack_pieces).where(_orphaned(ready, held)))
+
+
+def _let_go(house: House) -> None:
+    kept = house.settings.evidence_interval
+    if kept is None:
+        return
+    piece = evidence_pack_pieces.c
+    is_first = and_(piece.organisation == pack.organisation, piece.pack_id == pack.pack_id, piece.number == 0)
+    was_ready = and_(events.c.organisation == pack.organisation, events.c.sequence == pack.ready_sequence)
+    chosen = (
+        select(pack.organisation, pack.pack_id)
+        .join(evidence_pack_pieces, is_first)
+        .join(events, was_ready)
+        .where(events.c.recorded_at <= to_micros(house.clock() - kept))
+        .where(pack.organisation.not_in(sorted(house.withheld)))
+        .order_by(pack.organisation, pack.pack_id)
+        .limit(_AT_ONCE)
+    )
+    with house.database.read() as connection:
+        over = connection.execute(chosen).all()
+    for organisation, pack_id in over:
+        with house.database.write() as connection:
+            said = {"holder": "", "until": 0, "tries": 0, "what": NOT_KEPT, "done": 1, "total": 1}
+            if connection.execute(delete(evidence_pack_pieces).where(*_pieces_of(organisation, pack_id))).rowcount:
+                connection.execute(
+                    insert(evidence_pack_jobs), {"organisation": organisation, "pack_id": pack_id, **said}
+                )
 
 
 def _orphaned(ready: Any, held: Any) -> Any:

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import reduce
 from typing import Any, get_args
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from app.database.tables import evidence_pack_jobs, evidence_pack_pieces, evidence_packs
 from app.domain import evidence_pack
@@ -25,10 +25,27 @@ NO_SUCH_PACK = "No evidence pack of that id belongs to this organisation: GET /v
 AUDIENCES: tuple[str, ...] = get_args(Audience)
 
 
+MOST_PENDING = 3
+"""Packs of one organisation that may wait: each is several walks over its whole ledger."""
+NOT_KEPT = "no longer kept"
+
+
 class PackNotReady(Refused):
     """The pack is still being built, or could not be."""
 
     code = "evidence-pack-not-ready"
+
+
+class PackNotKept(Refused):
+    """The pack was built, and its bytes are no longer there."""
+
+    code = "evidence-pack-not-kept"
+
+
+class PacksPending(Refused):
+    """As many packs of the organisation wait as may."""
+
+    code = "evidence-packs-pending"
 
 
 # What is asked
@@ -55,7 +72,11 @@ def asked_for(reader: Reader, settled: Configuration, document: Mapping[str, Any
 
 
 def ask(desk: Desk, cause: Cause, pack_id: str, document: Mapping[str, Any], period: Period) -> None:
-    """Have a pack made of the ledger as it is now; it follows the newest that is ready, or the one that is named."""
+    """Have a pack made of the ledger as it is now; it follows the newest that is ready, or the one that is named.
+
+    Refused with `PacksPending` while as many as may wait do.
+    """
+    _must_have_room(desk)
     asked = Ask(
         document["from"],
         document["to"],
@@ -70,6 +91,16 @@ def ask(desk: Desk, cause: Cause, pack_id: str, document: Mapping[str, Any], per
     stream = f"evidence_pack/{pack_id}"
     state, version = desk.fold(stream, UNASKED, evidence_pack.evolve)
     desk.append(cause, [Draft(stream, version, evidence_pack.decide(asked, state, from_micros(desk.micros)))])
+
+
+def _must_have_room(desk: Desk) -> None:
+    row = evidence_packs.c
+    chosen = select(func.count()).where(row.organisation == desk.organisation, row.status == "pending")
+    if (waiting := desk.rows.execute(chosen).scalar_one()) >= MOST_PENDING:
+        raise PacksPending(
+            f"{waiting} evidence packs of this organisation are being built: wait until one of them is ready, as "
+            "GET /v1/evidence-packs?status=pending tells, then ask again."
+        )
 
 
 def _previous(desk: Desk, pack_id: str | None) -> Previous | None:
@@ -132,7 +163,7 @@ def _document(
         "to_at": format_instant(asked.until_at),
         "services": list(asked.services),
         "audience": asked.audience,
-        "includes": list(asked.includes),
+        "include": list(asked.includes),
         "as_of_sequence": asked.as_of_sequence,
         "made_at": format_instant(asked.made_at),
         "requested_by": names.get(first.envelope.actor, first.envelope.actor),
@@ -145,7 +176,8 @@ def _document(
     if pack.ready is not None:
         document |= _ready(pack.ready)
         document["ready_at"] = instant(told[-1].envelope.recorded_at)
-        document["links"]["download"] = f"{path}/download"
+        if progress is None:
+            document["links"]["download"] = f"{path}/download"
     if pack.problem is not None:
         document["problem"] = pack.problem
     return document
@@ -159,7 +191,7 @@ def _ready(ready: Ready) -> dict[str, Any]:
 def _come_to(pack: Pack, progress: Mapping[str, Any] | None) -> dict[str, Any]:
     match pack.status:
         case "ready":
-            return {"done": 1, "of": 1, "what": "built"}
+            return {"done": 1, "of": 1, "what": "built" if progress is None else f"built, {NOT_KEPT}"}
         case "failed":
             return {"done": 0, "of": 1, "what": "failed"}
         case _:
@@ -174,13 +206,18 @@ def listed(document: Mapping[str, Any]) -> dict[str, Any]:
 # The bytes
 
 
-def must_be_ready(reader: Reader, pack_id: str) -> dict[str, Any]:
-    """The pack whose bytes can be had; `NotFound`, or `PackNotReady`."""
+def must_be_there(reader: Reader, pack_id: str) -> dict[str, Any]:
+    """The pack whose bytes can be had; `NotFound`, `PackNotReady` or `PackNotKept`."""
     document = show(reader, pack_id)
     if document["status"] == "pending":
         raise PackNotReady(f"The pack is being built: ask GET {document['links']['self']} until it is ready.")
     if document["status"] == "failed":
         raise PackNotReady("The pack could not be built, GET tells why: ask for another one.")
+    if piece(reader.connection, reader.organisation, pack_id, 0) is None:
+        raise PackNotKept(
+            "The pack was built, and its bytes are no longer kept: ask for another one of the same period, with POST "
+            "/v1/evidence-packs."
+        )
     return document
 
 

@@ -3,7 +3,8 @@
 A database that was restored from too old a copy, cut short or rewritten looks whole from within; only what was signed
 and kept elsewhere tells. An organisation whose ledger is not what a note says is not served, and nothing is done for
 it, until a person has looked; the others are. Where the notes themselves cannot be relied on, or name a ledger that is
-not there at all, nothing starts.
+not there at all, nothing starts. The same binds the commands that open the house: one that signed a ledger which was
+cut short, or added to it, would make the second history itself.
 """
 
 from collections import defaultdict
@@ -16,8 +17,9 @@ from app.events.envelope import sealed_with_leaf
 from app.events.store import position, read_after
 from app.operations.checkpoints import origin_of
 from app.operations.house import CannotStart, House
-from app.operations.signing_keys import known_keys
+from app.operations.signing_keys import known_keys, retired_keys
 from app.proof.note import Checkpoint, NoteRefused, notes_in, read_note, unsigned
+from app.proof.retired import refuse_retired
 from app.proof.tree import Range
 
 PAGE = 2000
@@ -36,21 +38,32 @@ def hold_back(house: House) -> None:
         house.withheld[organisation] = f"{why} {_WHAT_TO_DO}"
 
 
+def require(house: House, organisation: str | None = None) -> None:
+    """The ledger that a command is about is what was expected, or all are where it names none. Raises CannotStart."""
+    checkpoints = expected(house)
+    if organisation is not None:
+        checkpoints = {one: its for one, its in checkpoints.items() if one == organisation}
+    for one, why in withheld(house, checkpoints).items():
+        raise CannotStart(f"{one}: {why} {_WHAT_TO_DO}")
+
+
 def expected(house: House) -> dict[str, list[Checkpoint]]:
     """The checkpoints that FOREWARN_EXPECTED_CHECKPOINTS names, by organisation, each signed by a key of this service.
 
-    CannotStart: a note that nobody here signed, or of an organisation that is not here.
+    CannotStart: a note that nobody here signed, that was signed with a key after it was retired, or of an organisation
+    that is not here.
     """
     path = house.settings.expected_checkpoints
     if path is None:
         return {}
     with house.database.read() as connection:
-        keys = known_keys(connection)
+        keys, retired = known_keys(connection), retired_keys(connection)
     by_origin = {origin_of(house, one): one for one in house.organisations()}
     found: defaultdict[str, list[Checkpoint]] = defaultdict(list)
     notes = _notes(path)
     for file, note in notes:
         checkpoint = _checked(file, note, by_origin, keys)
+        _refuse_retired(house, file, note, by_origin[checkpoint.origin], checkpoint.size, keys, retired)
         found[by_origin[checkpoint.origin]].append(checkpoint)
     if not notes:
         raise CannotStart(
@@ -111,6 +124,29 @@ def _checked(file: Path, note: str, by_origin: Mapping[str, str], keys: Sequence
         raise CannotStart(
             f"{file} holds no checkpoint of this service: {refusal} Restore the database whose key signed it, or "
             "replace the file by what the witness holds."
+        ) from refusal
+
+
+def _refuse_retired(
+    house: House,
+    file: Path,
+    note: str,
+    organisation: str,
+    size: int,
+    keys: Sequence[bytes],
+    retired: Mapping[bytes, int],
+) -> None:
+    """Nobody signs a checkpoint before its last event is recorded; where that is not there, the ledger is too short."""
+    if not retired:
+        return
+    with house.database.read() as connection:
+        last = read_after(connection, organisation, size - 1, 1, up_to=size) if size else []
+    try:
+        refuse_retired(note, keys, retired, last[0].recorded_at if last else None)
+    except NoteRefused as refusal:
+        raise CannotStart(
+            f"{file} holds a checkpoint that nobody of this service made: {refusal} Find out who has that key, and "
+            "replace the file by what the witness holds (docs/transparency.md)."
         ) from refusal
 
 

@@ -16,6 +16,7 @@ Kind = Literal[
     "projection",
     "contradicted",
     "delivery",
+    "evidence_pack",
     "replay",
     "key",
     "subject",
@@ -72,6 +73,11 @@ class Finding:
                 return (
                     "What was sent cannot be made anew: restore these rows from a backup, or ask the endpoints that "
                     "are named to recover with `POST /v1/webhook-endpoints/{id}/recover`."
+                )
+            case "evidence_pack":
+                return (
+                    "Ask for another pack of the same period, which is built from the ledger. Whoever had this one "
+                    "compares its SHA-256 with the one that `GET /v1/evidence-packs/{id}` tells."
                 )
             case "key":
                 return "Restore the row from a backup: what was sealed under it cannot be read without it."

@@ -20,6 +20,10 @@ class Unavailable(Refused):
     code = "unavailable"
 
 
+class Withheld(Unavailable):
+    """The organisation's ledger is not what a witness holds: only people can end that, so asking soon is no use."""
+
+
 class SourceEventConflict(Refused):
     """A source named an occurrence that it reported before, with other content (409)."""
 

@@ -9,21 +9,20 @@ from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
 from typing import IO, Any
 
 from app.domain.evidence_pack import PackMember
 from app.domain.moment import format_instant, from_micros
 from app.domain.policy import policy_document
-from app.domain.small_cells import withheld
 from app.domain.taxonomy import document as taxonomy_document
+from app.operations import pack_withheld
 from app.operations.checkpoints import checkpoint_of
 from app.operations.pack_case import Case, page
 from app.operations.pack_changes import Noted, write_changes
 from app.operations.pack_ledger import policies, settled_scope, write_ledger
 from app.operations.pack_mapping import mapping
-from app.operations.pack_records import Counted, write_records
-from app.operations.pack_scope import Scope
+from app.operations.pack_page import index
+from app.operations.pack_records import write_records
 from app.operations.pack_timeliness import write_timeliness
 from app.operations.pack_trends import trend_analysis
 from app.operations.signing_keys import ALGORITHM, signing_key
@@ -64,7 +63,7 @@ def build(case: Case, file: IO[bytes], pictures: Pictures) -> list[PackMember]:
         pack.add("policies.json", page(_policies(case)))
         pack.add("taxonomy.json", page(_taxonomy(case)))
         pack.add("mapping.json", page(mapping()))
-        context = _index(case, scope, checkpoint, assurance, counted, shares)
+        context = index(case, scope, _fields(case), checkpoint, assurance, counted, shares, pack.names)
         pack.add("index.html", pictures.index(context).encode())
         case.told("signing", case.size, case.size)
         fields = {
@@ -88,7 +87,7 @@ def _fields(case: Case) -> dict[str, Any]:
         "includes": list(asked.includes),
         "as_of_sequence": asked.as_of_sequence,
     }
-    return {**fields, "services": list(asked.services)} if asked.services else fields
+    return {**fields, "services": list(case.services)} if asked.services else fields
 
 
 def _previous(case: Case, node: Node) -> tuple[dict[str, Any], list[bytes]]:
@@ -117,7 +116,7 @@ def _policies(case: Case) -> dict[str, Any]:
                 "policy_version": policy.version,
                 "in_force_from": None if at == 0 else format_instant(from_micros(at)),
                 "in_force_to": None if end is None else format_instant(from_micros(end)),
-                "policy": policy_document(policy),
+                "policy": pack_withheld.policy(case, policy_document(policy)),
             }
             for (at, policy), end in zip(versions, ends, strict=True)
             if at < case.until and (end is None or end > case.since)
@@ -128,65 +127,3 @@ def _policies(case: Case) -> dict[str, Any]:
 def _taxonomy(case: Case) -> dict[str, Any]:
     with case.reader() as reader:
         return dict(taxonomy_document(reader.settled().taxonomy))
-
-
-# The page for people
-
-
-def _index(
-    case: Case,
-    scope: Scope,
-    checkpoint: Mapping[str, Any],
-    assurance: Mapping[str, Any],
-    counted: Counted,
-    shares: list[dict[str, Any]],
-) -> dict[str, Any]:
-    """What the page for people tells: first what was asked and what can be relied on, then the tables."""
-    asked = case.asked
-    hidden = frozenset[tuple[str | None, str | None]]() if case.has_small_cells else withheld(counted.by_kind)
-    kinds = sorted(counted.by_kind, key=lambda at: (at[0] or "", at[1] or ""))
-    return {
-        "pack": _fields(case),
-        "title": f"Evidence of near misses, {_day(asked.since_at)} to before {_day(asked.until_at)}",
-        "services": ", ".join(asked.services) or "all services",
-        "checkpoint": checkpoint,
-        "previous": asked.previous,
-        "validations": [_validation(one) for one in assurance["validations"]],
-        "near_misses": counted.near_misses,
-        "around": counted.around,
-        "by_kind": [
-            {
-                "service_id": service_id or "not named",
-                "incident_type": (incident_type or "").replace("_", " "),
-                "count": "below 5, or withheld"
-                if (service_id, incident_type) in hidden
-                else counted.by_kind[service_id, incident_type],
-            }
-            for service_id, incident_type in kinds
-        ],
-        "escalations": counted.escalations,
-        "escalation_count": counted.escalation_count,
-        "outcomes": counted.outcomes,
-        "counts": counted.counts,
-        "shares": shares,
-        "governance_of_others": scope.governance_of_others(),
-        "mapping": mapping(),
-    }
-
-
-_VALIDATIONS = {
-    "repeated_near_misses_escalated": "Repeated near misses were escalated, reviewed and determined",
-    "linked_to_workflow": "Near misses are linked to the stage of work that allowed them",
-    "used_in_governance": "Governance weighed every escalation, and decided on records",
-}
-
-
-def _validation(one: Mapping[str, Any]) -> dict[str, Any]:
-    verdict = {True: "yes", False: "no", None: "nothing to confirm"}[one["confirmed"]]
-    if one["confirmed"] is False and not one["exceptions_total"]:
-        verdict = "not yet: what is pending is inside its deadline"
-    return {**one, "title": _VALIDATIONS.get(one["id"], one["id"]), "verdict": verdict}
-
-
-def _day(at: datetime) -> str:
-    return format_instant(at)[:16].replace("T", " ") + " UTC"

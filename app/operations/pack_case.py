@@ -14,6 +14,7 @@ from app.domain.moment import to_micros
 from app.domain.sealed import Reference, SealedText
 from app.events.canonical import canonical
 from app.operations.house import House
+from app.operations.service_names import names_of
 from app.operations.show import Reader
 
 AT_ONCE = 200
@@ -67,6 +68,14 @@ class Case:
     def until(self) -> int:
         """The period ends before it."""
         return to_micros(self.asked.until_at)
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """All names of the services that it is about, as the register had them then; empty when it is about all."""
+        if not self.asked.services:
+            return ()
+        with self.reader() as reader:
+            return names_of(reader, self.asked.services)
 
     @property
     def has_words(self) -> bool:

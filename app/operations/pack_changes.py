@@ -2,7 +2,9 @@
 
 A record can be taken out of a count honestly or to keep an alarm quiet, so every way of doing it is listed: corrected
 and reclassified, withdrawn, marked as a duplicate or told apart again, merged, snoozed, closed as no pattern, moved to
-another policy, and a policy that would have found less. What followed in the same command is its effect.
+another policy, and a policy that would have found less. What followed in the same command is its effect; of a policy
+it is the reviews that it would not have opened. A change is told from what it was to what it became, where both are
+codes; of words only that they were changed.
 """
 
 import json
@@ -13,11 +15,16 @@ from typing import Any
 from sqlalchemy import select
 
 from app.database.tables import events
+from app.domain.moment import format_instant
 from app.domain.sealed import Reference, SealedText
+from app.domain.sensitivity import LessSensitive
 from app.events.codec import told as decoded
 from app.events.envelope import Envelope, Told, instant
+from app.operations import pack_withheld
 from app.operations.pack_case import AT_ONCE, LEFT_OUT, Case
 from app.operations.pack_tables import Sheet
+from app.operations.show import Reader
+from app.proof.assurance_sentences import several
 from app.proof.pack_format import PackWriter
 
 CHANGES = ("recorded_at", "sequence", "in_period", "change", "id", "by", "why", "what", "effect_on_firings")
@@ -59,6 +66,9 @@ _EFFECTS: Mapping[str, str] = {
     "escalation.merged": "goes on in another escalation",
     "watch.deferred": "judged when its cool-down ends",
 }
+
+
+_OF_A_REPORT = ("near_miss.corrected", "near_miss.withdrawn")
 
 
 class Noted:
@@ -111,7 +121,7 @@ def write_changes(case: Case, noted: Noted, pack: PackWriter) -> None:
     _table(case, noted, pack, "shared", ("learning.csv", LEARNING), _shared)
 
 
-Row = Callable[[Case, Noted, Told[Any], Callable[[Any], Any]], dict[str, Any]]
+Row = Callable[[Case, Noted, Told[Any], Callable[[Any], Any], Any], dict[str, Any]]
 
 
 def _table(
@@ -131,11 +141,12 @@ def _table(
                 found = [decoded(Envelope._make(one)) for one in rows]
                 names = reader.names({one.envelope.actor for one in found})
                 opener = reader.opener([found])
+                former = _former(reader, found)
             for one in found:
                 envelope = one.envelope
                 by = names.get(envelope.actor, envelope.actor)
                 told = {"sequence": envelope.sequence, "in_period": case.is_in_period(envelope.recorded_at), "by": by}
-                sheet.add({**told, **row_of(case, noted, one, opener)})
+                sheet.add({**told, **row_of(case, noted, one, opener, former.get(envelope.sequence))})
 
 
 def _is_change(envelope: Envelope) -> bool:
@@ -148,43 +159,82 @@ def _is_change(envelope: Envelope) -> bool:
             return True
 
 
-def _changed(_case: Case, noted: Noted, one: Told[Any], opened: Callable[[Any], Any]) -> dict[str, Any]:
+def _former(reader: Reader, found: Sequence[Told[Any]]) -> dict[int, Any]:
+    """By sequence, the report as it stood before a correction or a withdrawal."""
+    asked = {one.envelope.stream: one for one in found if one.envelope.type in _OF_A_REPORT}
+    reports: dict[int, Any] = {}
+    for told in reader.told(sorted(asked)).values() if asked else ():
+        report = None
+        for one in told:
+            reports[one.envelope.sequence] = report
+            report = getattr(one.event, "report", None) or report
+    return reports
+
+
+def _changed(case: Case, noted: Noted, one: Told[Any], opened: Callable[[Any], Any], former: Any) -> dict[str, Any]:
     envelope, event = one.envelope, one.event
-    change = _CHANGED[envelope.type]
+    change, its_id = _CHANGED[envelope.type], envelope.subject
+    effect = noted.effects(envelope.correlation_id, envelope.sequence)
     what = why = None
     match change:
         case "corrected":
-            if "classification" in event.changed:
-                change = "reclassified"
-                what = f"now {event.report.classification}; changed: {', '.join(event.changed)}"
-            else:
-                what = f"changed: {', '.join(event.changed)}"
+            change = "reclassified" if "classification" in event.changed else change
+            what = "; ".join(_from_to(name, former, event.report) for name in event.changed)
+        case "withdrawn":
+            what = _said_of(former)
         case "duplicate" | "duplicate_undone":
             what = f"of {event.duplicate_of}"
         case "merged":
             what = f"into {event.into}"
         case "snoozed":
-            what = f"until {event.until.isoformat()}"
+            what = f"until {format_instant(event.until)}"
         case "policy_reassigned":
             what = f"to policy version {event.policy_version}"
         case "not_a_pattern":
-            what, why = f"{len(event.members)} near misses", event.summary
+            number = pack_withheld.count(case, len(event.members))
+            what, why = f"{number} near {'miss' if number == '1' else 'misses'}", event.summary
         case "policy_less_sensitive":
-            what = f"version {event.policy_version}"
+            fewer = event.less_sensitive
+            its_id, what = f"policy version {event.policy_version}", _rules(fewer)
+            effect = f"{several(fewer.lost, 'review')} of the {fewer.looked_back} before would not have been opened"
+            why = event.policy.get("reason") if case.has_words else LEFT_OUT
         case _:
             pass
     why = getattr(event, "reason", None) or why
     return {
         "recorded_at": instant(envelope.recorded_at),
         "change": change,
-        "id": envelope.subject,
+        "id": its_id,
         "why": _words(why, opened),
         "what": what,
-        "effect_on_firings": noted.effects(envelope.correlation_id, envelope.sequence),
+        "effect_on_firings": effect,
     }
 
 
-def _shared(_case: Case, _noted: Noted, one: Told[Any], opened: Callable[[Any], Any]) -> dict[str, Any]:
+def _from_to(name: str, former: Any, report: Any) -> str:
+    """A field before and after, where both are codes; else that it was changed."""
+    before, after = getattr(former, name, None), getattr(report, name, None)
+    if all(one is None or isinstance(one, str | int | float) for one in (before, after)) and before != after:
+        return f"{name}: {before or 'nothing'} → {after or 'nothing'}"
+    if name == "contributing_factors":
+        return f"{name}: {', '.join(before or ()) or 'nothing'} → {', '.join(after or ()) or 'nothing'}"
+    return f"{name} changed"
+
+
+def _said_of(report: Any) -> str | None:
+    """What was withdrawn, in codes."""
+    if report is None:
+        return None
+    said = (report.classification, report.incident_type, report.deviation, report.service_id, report.occurred_at)
+    return ", ".join(one for one in said if one)
+
+
+def _rules(fewer: LessSensitive) -> str:
+    named = sorted({one.rule_id for one in fewer.episodes})
+    return f"less sensitive by {several(len(named), 'rule')}: {', '.join(named)}" if named else "less sensitive"
+
+
+def _shared(case: Case, _noted: Noted, one: Told[Any], opened: Callable[[Any], Any], _former: Any) -> dict[str, Any]:
     envelope, event = one.envelope, one.event
     kind, others = _SHARED[envelope.type]
     about = getattr(event, "review_id", None) or getattr(event, "governance_review_id", None)
@@ -193,6 +243,8 @@ def _shared(_case: Case, _noted: Noted, one: Told[Any], opened: Callable[[Any], 
             break
     else:
         words = None
+    if envelope.type == "outcome.assessed" and not case.has_small_cells:
+        words = None  # They tell of counts.
     code = getattr(event, "code", None) or getattr(event, "verdict", None)
     closed_with = "closed with its review" if envelope.type == "near_miss.closed" and about else None
     what = "; ".join(str(part) for part in (code, _words(words, opened), closed_with) if part)
@@ -208,6 +260,8 @@ def _shared(_case: Case, _noted: Noted, one: Told[Any], opened: Callable[[Any], 
 
 def _words(words: Any, opened: Callable[[Any], Any]) -> str:
     """What somebody wrote, as far as this pack tells it."""
+    if words is LEFT_OUT:
+        return LEFT_OUT
     if words is None:
         return ""
     if not isinstance(words, Reference | SealedText):

@@ -55,9 +55,10 @@ class Run:
 
 def settled_scope(case: Case) -> Scope:
     """What is in, learned in a first walk over the ledger."""
-    scope = Scope(case.since, case.until, widest_window(case), case.asked.services)
+    scope = Scope(case.since, case.until, widest_window(case), longest_cooldown(case), case.services)
     for page in pages(case, "looking through the ledger"):
         for envelope in page:
+            scope.hear(envelope)
             if scope.heeds(envelope):
                 scope.take(from_envelope(envelope))
     scope.settle()
@@ -91,6 +92,12 @@ def widest_window(case: Case) -> int:
     return max((rule.window.longest for _, policy in policies(case) for rule in policy.rules), default=0)
 
 
+def longest_cooldown(case: Case) -> int:
+    """The longest time, in microseconds, for which any rule ever put off what came after a review."""
+    spans = (rule.cooldown for _, policy in policies(case) for rule in policy.rules)
+    return max((span.longest for span in spans if span is not None), default=0)
+
+
 def write_ledger(
     case: Case, scope: Scope, pack: PackWriter, root: bytes, path: Sequence[bytes], heard: Callable[[Envelope], None]
 ) -> dict[str, Any]:
@@ -103,7 +110,12 @@ def write_ledger(
             walk = _Walk(case, scope, lines.write, omitted)
             told = walk.events(heard)
             assurance = assure(
-                told, since=case.since, until=case.until, at=to_micros(case.asked.made_at), services=_services(case)
+                told,
+                since=case.since,
+                until=case.until,
+                at=to_micros(case.asked.made_at),
+                services=frozenset(case.services) or None,
+                sees_governance=not case.asked.services,
             )
             for _ in told:  # What the assurance had no need of is in all the same.
                 pass
@@ -112,10 +124,6 @@ def write_ledger(
         _write_proofs(case, pack, root, path, omitted)
     pack.add("assurance.json", canonical(assurance).encode())
     return assurance
-
-
-def _services(case: Case) -> frozenset[str] | None:
-    return frozenset(case.asked.services) or None
 
 
 class _Walk:

@@ -6,6 +6,7 @@ A mapping is an opinion, so it has a version, and says of which text it speaks a
 from typing import Any, NamedTuple
 
 VERSION = "2026-11"
+LOOKED_UP_ON = "2026-11-23"
 ESCALATED, LINKED, GOVERNED = "repeated_near_misses_escalated", "linked_to_workflow", "used_in_governance"
 """The validations of assurance.json."""
 
@@ -102,7 +103,9 @@ def mapping() -> dict[str, Any]:
     """What mapping.json holds."""
     return {
         "version": VERSION,
-        "says": "Which members and validations of this pack bear on which requirement. It is no assessment.",
+        "looked_up_on": LOOKED_UP_ON,
+        "says": "Which members and validations of this pack bear on which requirement. It is no assessment, and no "
+        "legal advice: check it against the text in force before you rely on it.",
         "frameworks": [
             {
                 "id": "cqc-quality-statements",

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.domain.moment import parse_instant, parse_moment, to_micros
 from app.domain.zones import zone
-from app.operations import governance_document
+from app.operations import governance_document, pack_withheld
 from app.operations.governance_minutes import minutes
 from app.operations.outcome_document import of_review
 from app.operations.pack_case import AT_ONCE, Case, line, page, shown
@@ -20,6 +20,7 @@ from app.operations.pack_tables import Sheet
 from app.operations.show import Reader
 from app.proof.pack_format import PackWriter
 
+_TAKEN_BACK = ("withdrawn", "duplicate")
 MOST_TOLD = 500
 """Rows of each table of the page for people; the members have them all."""
 
@@ -36,13 +37,19 @@ Drawn = Callable[[Mapping[str, Any]], str]
 
 @dataclass(slots=True)
 class Counted:
-    """What the page for people tells of the records: each table up to `MOST_TOLD` rows, and how many there are."""
+    """What the page for people tells of the records: each table up to `MOST_TOLD` rows, and how many there are.
+
+    Of the near misses of the period `near_misses` still stand, in `by_kind` too; those withdrawn, or marked as a
+    duplicate of another, are `taken_back`.
+    """
 
     near_misses: int = 0
+    taken_back: int = 0
     around: int = 0
     by_kind: dict[tuple[str | None, str | None], int] = field(default_factory=dict[tuple[str | None, str | None], int])
     escalations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     escalation_count: int = 0
+    actions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     outcomes: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     counts: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -53,7 +60,7 @@ def write_records(case: Case, scope: Scope, pack: PackWriter, page_of: Drawn, ma
     _near_misses(case, scope, pack, counted)
     _escalations(case, scope, pack, counted)
     counted.counts["reviews"] = _lines(case, scope, pack, "review", lambda reader, ids: reader.reviews(ids))
-    counted.counts["actions"] = _lines(case, scope, pack, "action", lambda reader, ids: reader.actions(ids))
+    counted.counts["actions"] = _lines(case, scope, pack, "action", partial(_actions, counted))
     _governance(case, scope, pack, page_of, markdown_of, counted)
     _outcomes(case, scope, pack, counted)
     return counted
@@ -67,7 +74,9 @@ def _near_misses(case: Case, scope: Scope, pack: PackWriter, counted: Counted) -
     with pack.member("near_misses.jsonl") as lines:
         for document in _shown_near_misses(case, scope, "writing near misses"):
             lines.write(line(document))
-            if document["in_period"]:
+            if document["in_period"] and document["status"] in _TAKEN_BACK:
+                counted.taken_back += 1
+            elif document["in_period"]:
                 counted.near_misses += 1
                 kind = document.get("service_id"), document["incident_type"]
                 counted.by_kind[kind] = counted.by_kind.get(kind, 0) + 1
@@ -114,6 +123,18 @@ def _lines(case: Case, scope: Scope, pack: PackWriter, kind: str, read: Read) ->
     return scope.count(kind)
 
 
+def _actions(counted: Counted, reader: Reader, ids: Sequence[str]) -> list[dict[str, Any]]:
+    found = reader.actions(ids)
+    names = ("id", "review_id", "governance_review_id", "description", "due", "status")
+    room = max(0, MOST_TOLD - len(counted.actions))
+    counted.actions += [{name: _erased(one.get(name)) for name in names} for one in found[:room]]
+    return found
+
+
+def _erased(value: Any) -> Any:
+    return "(erased)" if isinstance(value, Mapping) else value
+
+
 def _read(case: Case, scope: Scope, what: str, kind: str, read: Read) -> Iterator[dict[str, Any]]:
     total, done = scope.count(kind), 0
     for ids in scope.pages(kind, AT_ONCE):
@@ -132,11 +153,12 @@ def _escalations(case: Case, scope: Scope, pack: PackWriter, counted: Counted) -
         ):
             lines.write(line(document))
             if len(counted.escalations) < MOST_TOLD:
+                members = sum(one["kind"] == "member" for one in document["members"])
                 counted.escalations.append(
                     {name: document.get(name) for name in ("id", "service_id", "status", "raised_at", "closed_as")}
                     | {
                         "about": ", ".join(str(value) for value in document["key"].values() if value is not None),
-                        "members": sum(one["kind"] == "member" for one in document["members"]),
+                        "members": pack_withheld.count(case, members),
                     }
                 )
 
@@ -152,8 +174,8 @@ def _governance(
         case.told("writing governance reviews", n, total)
         with case.reader() as reader:
             document = governance_document.show(reader, review_id)
-            drawn = minutes(reader, document)
-        pack.add(f"governance/{review_id}.json", page(document))
+            drawn = minutes(reader, pack_withheld.governance(case, document, pack_withheld.WITHHELD))
+        pack.add(f"governance/{review_id}.json", page(pack_withheld.governance(case, document)))
         pack.add(f"governance/{review_id}.html", page_of(drawn).encode())
         pack.add(f"governance/{review_id}.md", markdown_of(drawn).encode())
 
@@ -177,4 +199,4 @@ def _outcomes(case: Case, scope: Scope, pack: PackWriter, counted: Counted) -> N
 
 def _outcomes_of(case: Case, reader: Reader, ids: Sequence[str]) -> list[dict[str, Any]]:
     found = (of_review(reader, one, case.asked.made_at) for one in ids)
-    return [one for one in found if one is not None]
+    return [pack_withheld.outcome(case, one) for one in found if one is not None]

@@ -3,6 +3,9 @@
 Found in one walk over the ledger, kept in a scratch file of its own, so that memory does not grow with the ledger and
 nothing is asked of the projections. What is left out is shown as hashes only. Where services are named, a record that
 ever named one of them is in, and a governance review that is about others too is out: it tells of those.
+
+Where none is named, whatever had anything recorded in the period is in, so that an event of it that is left out shows
+as one that was hidden. So are all governance reviews, for only all of them together tell when one was missed.
 """
 
 import sqlite3
@@ -13,7 +16,7 @@ from app.domain.moment import parse_instant, parse_moment, to_micros
 from app.domain.similarity import key_text
 from app.domain.zones import zone
 from app.events.envelope import Envelope
-from app.operations.pack_scope_tables import CHILDREN, SCHEMA, TOUCHED
+from app.operations.pack_scope_tables import CHILDREN, HEARD, REST, SCHEMA, TOUCHED
 from app.proof.events import Event
 
 WHOLE = frozenset(
@@ -25,12 +28,15 @@ WHOLE = frozenset(
 class Scope:
     """What of a ledger is in: `take` every event once, in order, then `settle`, then ask.
 
-    `width`: the widest window of any rule, in microseconds. Instants are microseconds.
+    `width`: the widest window of any rule, `cooldown`: the longest cool-down, in microseconds. Instants are
+    microseconds.
     """
 
-    def __init__(self, since: int, until: int, width: int, services: Sequence[str]) -> None:
-        self._since, self._until, self._width = since, until, width
+    def __init__(self, since: int, until: int, width: int, cooldown: int, services: Sequence[str]) -> None:
+        self._since, self._until, self._width, self._cooldown = since, until, width, cooldown
         self._services = frozenset(services)
+        self._before: str | None = None
+        self._is_over = False
         self._scratch = sqlite3.connect("", check_same_thread=False, isolation_level=None)
         self._scratch.executescript(SCHEMA)
         self._scratch.execute("BEGIN")
@@ -54,6 +60,22 @@ class Scope:
         """Let go of the scratch file, which is gone then."""
         self._scratch.close()
 
+    def hear(self, envelope: Envelope) -> None:
+        """Note when an event was recorded, of every event in order.
+
+        The event before the period's first and the one after its last are in too: they show where it begins and ends.
+        """
+        if self._services or self._is_over:
+            return
+        if envelope.recorded_at < self._since:
+            self._before = envelope.stream
+            return
+        if self._before is not None:
+            self._scratch.execute("INSERT OR IGNORE INTO heard VALUES (?)", (self._before,))
+            self._before = None
+        self._scratch.execute("INSERT OR IGNORE INTO heard VALUES (?)", (envelope.stream,))
+        self._is_over = envelope.recorded_at >= self._until
+
     def heeds(self, envelope: Envelope) -> bool:
         """Whether the event need be taken: it may say what belongs together."""
         return envelope.type in _HEEDED or envelope.kind in {"watch", "source", "service", "denominator"}
@@ -65,14 +87,22 @@ class Scope:
 
     def settle(self) -> None:
         """Everything was taken: what is in is told from now on."""
-        span = {"since": self._since, "until": self._until, "all": not self._services}
-        for statement in TOUCHED.split(";\n"):
+        if self._before is not None:  # Nothing was recorded in the period.
+            self._scratch.execute("INSERT OR IGNORE INTO heard VALUES (?)", (self._before,))
+        self._run(HEARD)
+        self._run(TOUCHED)
+        for of in ("escalation", "review", "governance_review"):
+            self._scratch.execute(CHILDREN, (of,))
+        if not self._services:
+            self._run(REST)
+        self._scratch.execute("COMMIT")
+
+    def _run(self, statements: str) -> None:
+        span = {"since": self._since, "until": self._until, "all": not self._services, "cooldown": self._cooldown}
+        for statement in statements.split(";\n"):
             if statement.strip():
                 named = {name: value for name, value in span.items() if f":{name}" in statement}
                 self._scratch.execute(statement, named)
-        for of in ("escalation", "review", "governance_review"):
-            self._scratch.execute(CHILDREN, (of,))
-        self._scratch.execute("COMMIT")
 
     def holds(self, envelope: Envelope) -> bool:
         """Whether the event is in."""

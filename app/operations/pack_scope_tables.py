@@ -1,7 +1,8 @@
 """The scratch tables in which the scope of a pack is found, and the statements that find it, in SQLite's words.
 
 `is_ours`: about a service of the pack. `is_near`: in the period, or so near that a window may join them. `place` orders
-streams as they began. Instants are microseconds.
+streams as they began. `heard`: what must be in, for something of it was recorded in the period. Instants are
+microseconds.
 """
 
 SCHEMA = """
@@ -22,14 +23,30 @@ CREATE TABLE watch (
 ) WITHOUT ROWID;
 CREATE TABLE signal (id TEXT PRIMARY KEY, is_ours INTEGER, raised_at INTEGER, answered_at INTEGER) WITHOUT ROWID;
 CREATE TABLE intake (stream TEXT, near_miss TEXT, PRIMARY KEY (stream, near_miss)) WITHOUT ROWID;
+CREATE TABLE heard (stream TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE direct (stream TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE stream (name TEXT PRIMARY KEY, kind TEXT, id TEXT, place INTEGER) WITHOUT ROWID;
 CREATE INDEX of_kind ON stream (kind, place, id);
 """
 
+HEARD = """
+INSERT OR IGNORE INTO heard SELECT c.of FROM child AS c JOIN heard AS h ON h.stream = c.stream;
+INSERT OR IGNORE INTO heard SELECT c.of FROM child AS c JOIN heard AS h ON h.stream = c.stream;
+UPDATE near_miss SET is_near = 1 WHERE 'near_miss/' || id IN (SELECT stream FROM heard);
+UPDATE escalation SET crossed = 1 WHERE 'escalation/' || id IN (SELECT stream FROM heard);
+UPDATE governance SET overlaps = 1 WHERE 'governance_review/' || id IN (SELECT stream FROM heard);
+"""
+"""An action is in with its review, that with its escalation."""
+
+REST = """
+INSERT OR IGNORE INTO stream SELECT 'governance_review/' || id, '', id, opened_at FROM governance;
+INSERT OR IGNORE INTO stream SELECT stream, '', stream, 0 FROM heard;
+"""
+"""What a pack of all services has besides: without a kind, for no member lists it."""
+
 TOUCHED = """
 INSERT OR IGNORE INTO stream SELECT 'escalation/' || id, 'escalation', id, place FROM escalation AS e
-WHERE is_ours AND (crossed OR (raised_at < :until AND (closed_at IS NULL OR closed_at >= :since)))
+WHERE is_ours AND (crossed OR (raised_at < :until AND (closed_at IS NULL OR closed_at >= :since - :cooldown)))
 OR EXISTS (SELECT 1 FROM member AS m JOIN near_miss AS n ON n.id = m.near_miss
            WHERE m.escalation = e.id AND n.is_ours AND n.is_near);
 INSERT OR IGNORE INTO stream SELECT 'near_miss/' || id, 'near_miss', id, place FROM near_miss AS n

@@ -54,6 +54,7 @@ def without_small_cells(found: Mapping[str, Any]) -> dict[str, Any]:
         (str(row), point["from"]): point["count"]
         for row, series in enumerate(found["series"])
         for point in series["points"]
+        if point["count"]  # Weeks without a report hide nothing: what is not named holds none.
     }
     hidden = withheld(counts)
     rows = {row for row, _ in hidden}

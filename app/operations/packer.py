@@ -14,6 +14,7 @@ from typing import IO
 from uuid import uuid4
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
 from app.clock import monotonic, system_clock
 from app.domain import evidence_pack
@@ -37,6 +38,7 @@ from app.operations.job import Unavailable
 from app.operations.pack_building import Pictures, build
 from app.operations.pack_case import Case
 from app.operations.pack_ledger import LedgerChanged
+from app.operations.soundness import ADVICE, damage
 from app.proof.pack_format import PackTooLarge
 
 PATIENCE = 0.5
@@ -45,7 +47,7 @@ _TELLING = 2.0
 """Seconds between two words on how far a build has come."""
 _SWEEPING = 3600.0
 _FINISHING = 2.0
-_HOPELESS = (PackTooLarge, LedgerChanged)
+_LETTING_BE = timedelta(hours=1)
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,7 @@ class Packer:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="packer", daemon=True)
         self._next_sweep = 0.0
+        self._turn: str | None = None
 
     def start(self, *, alone: bool = False) -> None:
         """Work in a thread of its own. `alone`: what is on lease was taken by one that died."""
@@ -80,18 +83,24 @@ class Packer:
     def once(self, only: str | None = None) -> bool:
         """Build one pack, if any waits (`only`: that one); returns whether there was one."""
         self._sweep()
-        taken = take(self._house, self._holder, system_clock(), only)
+        taken = take(self._house, self._holder, system_clock(), only, self._turn)
         if taken is None:
             return False
+        self._turn = taken.organisation
         try:
             self._build(taken)
         except _Stopping:
             put_off(self._house, taken, system_clock(), timedelta(0), counts=False)
         except LeaseLost:
             log.warning("evidence_pack.lease_lost", organisation=taken.organisation, pack_id=taken.pack_id)
-        except _HOPELESS as problem:
+        except PackTooLarge as problem:
             give_up(self._house, taken, str(problem))
+        except LedgerChanged as problem:
+            give_up(self._house, taken, f"{problem} {ADVICE}")
         except Exception as error:
+            if (why := self._damage(taken)) is not None:
+                give_up(self._house, taken, f"{why} {ADVICE}")
+                return True
             log.warning("evidence_pack.failed", organisation=taken.organisation, pack_id=taken.pack_id, exc_info=True)
             self._try_again(taken, error)
         return True
@@ -116,7 +125,10 @@ class Packer:
             state = UNASKED
             for one in reader.told([stream])[stream]:
                 state = evidence_pack.evolve(state, one.event)
-        assert state.requested is not None
+        if state.requested is None:  # Its row is there and its event is not: nothing can be told of it in the ledger.
+            log.error("evidence_pack.not_in_the_ledger", organisation=taken.organisation, pack_id=taken.pack_id)
+            put_off(house, taken, system_clock(), _LETTING_BE, counts=False)
+            return
         if taken.tries > MOST_TRIES:
             give_up(
                 house, taken, f"Its building ended {MOST_TRIES} times without a result: see the log of the workers."
@@ -141,6 +153,13 @@ class Packer:
                 tell(self._house, taken, system_clock(), what, done, total)
 
         return told
+
+    def _damage(self, taken: Taken) -> str | None:
+        """What is wrong with the ledger itself: then no further try will succeed."""
+        try:
+            return damage(self._house, taken.organisation)
+        except DBAPIError:  # It cannot be told just now.
+            return None
 
     def _try_again(self, taken: Taken, error: Exception) -> None:
         if isinstance(error, Refused) and not isinstance(error, Unavailable):

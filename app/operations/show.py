@@ -20,7 +20,14 @@ from app.events.store import read_stream, read_streams
 from app.events.vault import Opener, Vault
 from app.operations.action_document import action_document
 from app.operations.configuration import Configuration, load
-from app.operations.documents import clear, escalation_document, keys_in, near_miss_document, review_document
+from app.operations.documents import (
+    clear,
+    escalation_document,
+    keyed,
+    keys_in,
+    near_miss_document,
+    review_document,
+)
 
 S = TypeVar("S")
 
@@ -152,8 +159,8 @@ class Reader:
 
     def history(self, stream: str, after: int = 0, limit: int | None = None) -> list[dict[str, Any]]:
         """The events of a stream after a version, in order, with their words opened; at most so many."""
-        found = read_stream(self.connection, self.organisation, stream, self.as_of, after)
-        told = [decoded(envelope) for envelope in found[:limit]]
+        found = read_stream(self.connection, self.organisation, stream, self.as_of, after, limit)
+        told = [decoded(envelope) for envelope in found]
         opener = self.opener([told])
         return [
             {
@@ -164,7 +171,7 @@ class Reader:
                 "recorded_at": instant(one.envelope.recorded_at),
                 "actor": one.envelope.actor,
                 "correlation_id": one.envelope.correlation_id,
-                "data": clear(one.event, opener),
+                "data": keyed(clear(one.event, opener)),
             }
             for one in told
         ]

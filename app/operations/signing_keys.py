@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Row, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.database.tables import signing_keys
+from app.database.tables import ledgers, signing_keys
 from app.domain.moment import format_instant, from_micros, to_micros
 from app.operations.house import House
 from app.proof.note import base64_of, key_id_of
@@ -76,6 +76,12 @@ def known_keys(connection: Connection) -> list[bytes]:
     return [bytes(key) for key in connection.execute(select(row.public_key).order_by(row.generation)).scalars()]
 
 
+def retired_keys(connection: Connection) -> dict[bytes, int]:
+    """The public keys that sign no more, and since when, in microseconds."""
+    chosen = select(row.public_key, row.retired_at).where(row.retired_at.is_not(None))
+    return {bytes(one.public_key): one.retired_at for one in connection.execute(chosen)}
+
+
 def _document(key: Row[Any]) -> dict[str, Any]:
     told = {
         "key_id": key.key_id,
@@ -109,8 +115,9 @@ def _make(house: House, after: int) -> None:
                     created_at=now,
                 )
             )
-            connection.execute(
-                update(signing_keys).where(row.generation <= after, row.retired_at.is_(None)).values(retired_at=now)
-            )
+            # Where the clock went back, what was signed until now is of events that were recorded later than now.
+            latest = connection.execute(select(func.max(ledgers.c.recorded_at))).scalar() or 0
+            retired = update(signing_keys).where(row.generation <= after, row.retired_at.is_(None))
+            connection.execute(retired.values(retired_at=max(now, latest)))
     except IntegrityError:
         return

@@ -203,7 +203,7 @@ def silent(what: str, quiet: Silence) -> str:
     expected = about(quiet.test.expected)
     if quiet.test.is_drought:
         return (
-            f"{what}: nothing was reported for {_days(days)}, where {expected} would be usual. "
+            f"{what}: nothing was reported for {_days(days)}, in which {expected} reports would be usual. "
             "Fewer reports is not safety: ask whether people still report."
         )
     return f"{what}: the last was reported {_days(days)} ago, which chance explains."

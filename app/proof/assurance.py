@@ -5,6 +5,7 @@ was known when the period ended is told beside what is known now, so that late r
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from app.events.catalogue import CATALOGUE
 from app.events.envelope import instant
 from app.events.upcasts import UPCASTS
 from app.proof import assurance_linked, assurance_repeated
+from app.proof.assurance_counting import TooMuchToCount
 from app.proof.assurance_crossings import Crossings
 from app.proof.assurance_escalations import Escalations
 from app.proof.assurance_governance import Governance
@@ -30,26 +32,30 @@ def assure(
     until: int | None,
     at: int,
     services: frozenset[str] | None = None,
+    sees_governance: bool = True,
     heard: Callable[[int], None] | None = None,
 ) -> dict[str, Any]:
     """The report over events in ledger order, which may be a part of a ledger. Instants in microseconds.
 
-    The period is [since, until); deadlines are judged as of `at`. `heard` is told each sequence that was taken.
-    ValueError: an event is not as forewarn writes it.
+    The period is [since, until); deadlines are judged as of `at`. `sees_governance`: whether all governance reviews
+    are among the events; else what leadership left undone is not judged. `heard` is told each sequence that was taken.
+    ValueError: an event is not as forewarn writes it, or there is too much to count (`TooMuchToCount`).
     """
+    question = Question(since, until, at, services, sees_governance)
+    earlier = replace(question, at=at if until is None else min(until, at))
     with opened() as scratch:
         told = _Told(scratch)
         then: dict[str, Any] | None = None
         for event in events:
             if then is None and until is not None and event.recorded_at >= until:
-                then = told.report(Question(since, until, min(until, at), services))
+                then = told.report(earlier)
             told.follow(event)
             if heard is not None:
                 heard(event.sequence)
-        now = told.report(Question(since, until, at, services))
-        then = then or told.report(Question(since, until, at if until is None else min(until, at), services))
+        now = told.report(question)
+        then = then or told.report(earlier)
     period = {name: instant(one) for name, one in (("from", since), ("to", until)) if one is not None}
-    return {"as_of_sequence": now["as_of_sequence"], **period, "at": instant(at), **now, "as_known_then": then}
+    return {"as_of_sequence": now["as_of_sequence"], **period, **now, "as_known_then": then}
 
 
 class _Told:
@@ -74,6 +80,8 @@ class _Told:
                 self._escalations.follow(event)
             self._governance.follow(event, self._crossings.policy)
             self._sources.follow(event)
+        except TooMuchToCount:
+            raise
         except (KeyError, TypeError, AttributeError, ValueError, OverflowError, Refused, msgspec.MsgspecError) as wrong:
             raise ValueError(f"Event {event.sequence} ({event.type}) is not as forewarn writes it: {wrong}") from wrong
         self._position = event.sequence
@@ -83,6 +91,7 @@ class _Told:
         self._crossings.settle()
         return {
             "as_of_sequence": self._position,
+            "at": instant(question.at),
             "validations": [
                 assurance_repeated.validate(self._scratch, self._sources, question),
                 assurance_linked.validate(self._scratch, question),

@@ -2,6 +2,9 @@
 
 Only active rules have entries. What an ended episode consumed is no entry of its rule any more, whatever is corrected
 about it, until the episode is reopened. A version that places records otherwise places them all anew.
+
+Reports mostly come in the order in which they happened. So the line along which a key was counted last is kept, and
+the next report is only added to it; it is forgotten as soon as the key changes in any other way.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,9 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from app.domain.moment import Moment
 from app.domain.policy import Policy
 from app.domain.rule import Rule
+from app.proof.assurance_counting import Line, Patience
 from app.proof.assurance_records import Change, Record, Records
 from app.proof.assurance_scratch import Row, Scratch
-from app.proof.assurance_windows import Entry, Placed, placed
+from app.proof.assurance_windows import Entry, Placed, placed, point_of, points_of
 
 
 class Entries:
@@ -20,6 +24,8 @@ class Entries:
     def __init__(self, scratch: Scratch, records: Records, policy: Policy) -> None:
         self._scratch = scratch
         self._records = records
+        self.patience = Patience()
+        self._lines: dict[tuple[str, str], Line] = {}
         self._judging = _by_id(policy)
         self.active = _active(policy)
 
@@ -33,13 +39,63 @@ class Entries:
         stays = {rule.id for rule, where in judged if stood.get(rule.id) == where}
         for rule_id, where in stood.items():
             if rule_id not in stays:
-                self._scratch.do(_LEAVE, (rule_id, where.key, where.entry.moment.at, after.sequence))
+                self._leave(rule_id, where)
         self._scratch.do_each(_ENTER, [_row(rule, where) for rule, where in judged if rule.id not in stays])
         return judged
 
     def of(self, rule: Rule, key: str, low: int, high: int) -> list[Entry]:
         """What counts for a key and happened in (low, high], in the order of event time."""
-        return [_entry(row) for row in self._scratch.all(_OF_KEY, rule.id, key, low, high)]
+        rows = self._scratch.all(_OF_KEY, rule.id, key, low, high)
+        self.patience.spend(len(rows))
+        return [_entry(row) for row in rows]
+
+    def last(self, rule: Rule, key: str, at: int, most: int) -> list[Entry]:
+        """The last of what counts for a key and happened by an instant, in the order of event time."""
+        rows = self._scratch.all(_LAST_OF_KEY, rule.id, key, at, most)
+        self.patience.spend(len(rows))
+        return [_entry(row) for row in reversed(rows)]
+
+    def find(self, rule: Rule, key: str, at: int, sequence: int) -> Entry | None:
+        """The entry of a record, while it counts for the key and happened at an instant."""
+        row = self._scratch.one(_THIS, rule.id, key, at, sequence)
+        return None if row is None else _entry(row)
+
+    def line(self, rule: Rule, where: Placed) -> Line | None:
+        """The line of a key that ends at an entry which came in just now; None where it is not the newest, or where
+        dates are among instants.
+        """
+        entry, named = where.entry, (rule.id, where.key)
+        line = self._lines.pop(named, None)
+        if line is not None and line.takes(point_of(entry.moment), entry.sequence, entry.moment):
+            line.add(point_of(entry.moment), *entry)
+        else:
+            line = self._line_anew(rule, where)
+        if line is not None:
+            if len(self._lines) >= _MOST_LINES:
+                self._lines.clear()
+            self._lines[named] = line
+        return line
+
+    def forget(self, rule_id: str, key: str) -> None:
+        """What counts for the key has changed, or was not counted."""
+        self._lines.pop((rule_id, key), None)
+
+    def _line_anew(self, rule: Rule, where: Placed) -> Line | None:
+        at, sequence = where.entry.moment.at, where.entry.sequence
+        if self._scratch.one(_NEWER, rule.id, where.key, at, sequence) is not None:
+            return None
+        entries = self.of(rule, where.key, at - rule.width, at)
+        points = points_of(entries)
+        if points is None:
+            return None
+        line = Line(rule)
+        for point, entry in zip(points, entries, strict=True):
+            line.add(point, *entry)
+        return line
+
+    def _leave(self, rule_id: str, where: Placed) -> None:
+        self.forget(rule_id, where.key)
+        self._scratch.do(_LEAVE, (rule_id, where.key, where.entry.moment.at, where.entry.sequence))
 
     def keys(self, rule: Rule, low: int, high: int) -> Iterable[tuple[str, list[Entry]]]:
         """Every key of a rule that has entries in (low, high], with those."""
@@ -49,6 +105,7 @@ class Entries:
                 if key is not None:
                     yield key, found
                 key, found = its_key, []
+            self.patience.spend(1)
             found.append(_entry(row))
         if key is not None:
             yield key, found
@@ -62,11 +119,12 @@ class Entries:
         if (rule := self.active.get(rule_id)) is not None:
             for record in map(self._records.of, near_miss_ids):
                 if record is not None and (where := _place(rule, record)) is not None:
-                    self._scratch.do(_LEAVE, (rule.id, where.key, where.entry.moment.at, record.sequence))
+                    self._leave(rule.id, where)
 
     def give_back(self, rule_id: str, escalation_id: str, key: str, near_miss_ids: Iterable[str]) -> None:
         """An episode is open again, with its members as far as they are still of its key."""
         self._scratch.do("DELETE FROM ended WHERE escalation = ?", (escalation_id,))
+        self.forget(rule_id, key)
         rule = self._judging.get(rule_id)
         for record in map(self._records.of, near_miss_ids) if rule is not None else ():
             where = _place(rule, record) if rule is not None and record is not None and record.counts else None
@@ -77,6 +135,7 @@ class Entries:
 
     def adopt(self, policy: Policy) -> None:
         """Another version is in force."""
+        self._lines.clear()
         former, judging, were_active = self._judging, _by_id(policy), self.active
         anew = [one for one in judging.values() if one.id not in former or one.placement != former[one.id].placement]
         for rule in anew:
@@ -119,6 +178,7 @@ class Entries:
         return {rule_id: where for rule_id, where in found if where is not None}
 
 
+_MOST_LINES = 4096
 _CONSUMED = "SELECT rule FROM consumed WHERE id = ?"
 _CONSUME = "INSERT OR IGNORE INTO consumed VALUES (?, ?)"
 _ENTER = "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -127,6 +187,15 @@ _OF_KEY = """
 SELECT sequence, at, day, date_only, weight, distinct_value, incident_type FROM entries
 WHERE rule = ? AND key = ? AND at > ? AND at <= ? ORDER BY at, sequence
 """
+_LAST_OF_KEY = """
+SELECT sequence, at, day, date_only, weight, distinct_value, incident_type FROM entries
+WHERE rule = ? AND key = ? AND at <= ? ORDER BY at DESC, sequence DESC LIMIT ?
+"""
+_THIS = """
+SELECT sequence, at, day, date_only, weight, distinct_value, incident_type FROM entries
+WHERE rule = ? AND key = ? AND at = ? AND sequence = ?
+"""
+_NEWER = "SELECT 1 FROM entries WHERE rule = ? AND key = ? AND (at, sequence) > (?, ?) LIMIT 1"
 _OF_RULE = """
 SELECT key, sequence, at, day, date_only, weight, distinct_value, incident_type FROM entries
 WHERE rule = ? AND at > ? AND at <= ? ORDER BY key, at, sequence

@@ -159,9 +159,10 @@ class Escalations:
         row = self._scratch.one(_LATEST, rule_id, key)
         return None if row is None or row[0] is None else Closing(*row)
 
-    def has_historical(self, rule_id: str, key: str, near_miss_ids: Iterable[str]) -> bool:
-        """Whether a crossing that was remembered for the key has one of these near misses."""
-        return self._scratch.one(_HISTORICAL, json.dumps(list(near_miss_ids)), rule_id, key) is not None
+    def last_historical(self, rule_id: str, key: str, near_miss_ids: Iterable[str]) -> int | None:
+        """The place of the last of these near misses that a crossing has which was remembered for the key."""
+        row = self._scratch.one(_HISTORICAL, json.dumps(list(near_miss_ids)), rule_id, key)
+        return None if row is None else row[0]
 
     def rule_of(self, escalation_id: str) -> str | None:
         """The rule that an escalation was raised by."""
@@ -194,6 +195,6 @@ SELECT closed_at, closed_sequence FROM escalations WHERE rule = ? AND key = ? AN
 ORDER BY is_open DESC, sequence DESC LIMIT 1
 """
 _HISTORICAL = """
-SELECT 1 FROM json_each(?) AS j JOIN members AS m ON m.id = j.value JOIN escalations AS e ON e.id = m.escalation
-WHERE e.rule = ? AND e.key = ? AND e.historical LIMIT 1
+SELECT j.key FROM json_each(?) AS j JOIN members AS m ON m.id = j.value JOIN escalations AS e ON e.id = m.escalation
+WHERE e.rule = ? AND e.key = ? AND e.historical ORDER BY j.key DESC LIMIT 1
 """

@@ -3,6 +3,9 @@
 Its population is the governance reviews that were held or missed in the period and the escalations to be considered:
 those that were raised in it, or whose window was full in it. An escalation is considered by a closed review one of
 whose decisions cites it, its review, a near miss that it held, or what it was merged into.
+
+Where not all governance reviews are there to be read, nobody is held to what may stand in the others: the cadence is
+not judged then, nor an escalation that none of those that are there considered, and nothing is confirmed.
 """
 
 import json
@@ -19,6 +22,10 @@ from app.proof.assurance_scratch import Scratch
 from app.proof.events import Event
 
 ID = "used_in_governance"
+UNSEEN = (
+    "Governance reviews that are about other services too are left out of these events: whether leadership met in "
+    "time, and whether it considered what is not judged here, only the whole ledger can tell."
+)
 _BEGINNINGS = frozenset({"action.agreed", "signal.trend_signalled", "signal.drought_signalled"})
 
 
@@ -70,19 +77,20 @@ class Governance:
 
     def validate(self, question: Question) -> dict[str, Any]:
         """The validation as of what was read."""
-        found = Validation(ID)
+        found = Validation(ID, why_unsure=None if question.sees_governance else UNSEEN)
         held = self._judge_reviews(found, question)
-        missed = [one for one in self._cadence.missed(question.at) if question.holds(one.due)]
+        passed = self._cadence.missed(question.at) if question.sees_governance else ()
+        missed = [one for one in passed if question.holds(one.due)]
         open_ones = [row[0] for row in self._scratch.each("SELECT id FROM governance WHERE closed_at IS NULL")]
         for one in missed:
             late = {} if one.closed_at is None else {"closed_at": instant(one.closed_at)}
             ids = open_ones if one.closed_at is None else []
             found.fail(ids, "governance_review_missing", due=instant(one.due), **late)
-        considered = self._judge_escalations(found, question)
+        considered, not_judged = self._judge_escalations(found, question)
         found.population += held + len(missed)
         return found.document(
             reviews_held=held, cadences_missed=len(missed), escalations=found.population - held - len(missed),
-            escalations_considered=considered,
+            escalations_considered=considered, **({} if question.sees_governance else {"not_judged": not_judged}),
         )  # fmt: skip
 
     def _open(self, event: Event) -> None:
@@ -128,12 +136,13 @@ class Governance:
                     said = {"unknown": named} if named else {}
                     found.fail([one.id], "decision_cites_nothing", sequence=sequence, **said)
             due = self._cadence.due_for(one.opened_at)
-            if one.closed_at is None and due is not None and question.at < due:
+            if one.closed_at is None and due is not None and question.at < due and question.sees_governance:
                 found.wait([one.id], due)
         return held
 
-    def _judge_escalations(self, found: Validation, question: Question) -> int:
-        considered = 0
+    def _judge_escalations(self, found: Validation, question: Question) -> tuple[int, int]:
+        """How many were considered, and how many cannot be judged."""
+        considered = not_judged = 0
         low, high = question.low, question.high
         for escalation_id, service, crossed_at, raised_at, review, sequence in self._scratch.each(
             _ESCALATIONS, low, high
@@ -142,10 +151,14 @@ class Governance:
                 about = services_of(self._scratch, escalation_id, service)
                 if not question.is_about(about):
                     continue
-            found.population += 1
             if self._scratch.one(_CITED, escalation_id) is not None:
+                found.population += 1
                 considered += 1
                 continue
+            if not question.sees_governance:
+                not_judged += 1
+                continue
+            found.population += 1
             left_out = self._left_out(escalation_id, service, crossed_at, raised_at, sequence)
             due = self._cadence.due_for(raised_at)
             ids = [one for one in (escalation_id, review) if one is not None]
@@ -155,7 +168,7 @@ class Governance:
                 found.wait(ids, question.at if due is None else due)
             else:
                 found.fail(ids, "escalation_in_no_governance_review", due=instant(due))
-        return considered
+        return considered, not_judged
 
     def _left_out(
         self, escalation_id: str, service: str | None, crossed_at: int, raised_at: int, sequence: int

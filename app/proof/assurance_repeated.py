@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from app.domain.moment import DAY
 from app.events.envelope import instant
 from app.proof.assurance_escalations import GRACE
 from app.proof.assurance_report import MOST_LISTED, Question, Validation, services_of, texts
@@ -17,6 +16,7 @@ from app.proof.assurance_scratch import Scratch
 from app.proof.assurance_sources import Sources
 
 ID = "repeated_near_misses_escalated"
+MINUTE = 60_000_000
 LATE = int(GRACE.total_seconds()) * 1_000_000
 
 
@@ -55,6 +55,11 @@ class Review(NamedTuple):
     determination: str | None
     code: str | None
     due: int | None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it was closed after its deadline, which stays so."""
+        return self.closed_at is not None and self.due is not None and self.closed_at > self.due
 
 
 def validate(scratch: Scratch, sources: Sources, question: Question) -> dict[str, Any]:
@@ -106,6 +111,8 @@ def _judge(scratch: Scratch, found: Validation, one: Crossing, review: Review | 
         found.fail([one.id, review.id], "review_overdue", **_due(review.due))
     elif review.determination is None:
         found.fail([one.id, review.id], "determination_missing", code=review.code)
+    elif review.is_late:
+        found.fail([one.id, review.id], "review_overdue", **_due(review.due), closed_at=instant(review.closed_at))
 
 
 def _review_of(scratch: Scratch, one: Crossing) -> Review | None:
@@ -154,6 +161,8 @@ def _listed(one: Crossing, review: Review | None) -> dict[str, Any]:
         "detected_late": bool(one.late),
         "acknowledged_at": _text(one.acknowledged_at),
         "concluded_at": _text(concluded),
+        "due": None if review is None else _text(review.due),
+        "late": None if review is None else review.is_late,
         "determination": (review.determination or None) if review is not None else None,
         "recomputed": one.recomputed_at is not None,
         "latency": {
@@ -179,12 +188,14 @@ def _text(at: int | None) -> str | None:
 
 
 def _duration(micros: int) -> str:
-    """ISO 8601, in days and seconds; what was known beforehand took no time."""
-    days, rest = divmod(max(0, micros), DAY)
+    """ISO 8601, as people read it; what was known beforehand took no time."""
+    minutes, rest = divmod(max(0, micros), MINUTE)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
     seconds = f"{rest / 1_000_000:.6f}".rstrip("0").rstrip(".")
-    if days and rest:
-        return f"P{days}DT{seconds}S"
-    return f"P{days}D" if days else f"PT{seconds}S"
+    parts = ((hours, f"{hours}H"), (minutes, f"{minutes}M"), (rest, f"{seconds}S"))
+    time = "".join([text for amount, text in parts if amount])
+    return f"P{f'{days}D' if days else ''}{f'T{time}' if time else ''}" if days or time else "PT0S"
 
 
 _CROSSINGS = """

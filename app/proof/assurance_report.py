@@ -1,7 +1,7 @@
 """How a validation is told: who it is about, what is still inside its deadline, and what is missing, by name.
 
-It is confirmed when there is something to confirm, and nothing pending or missing; of nothing it confirms nothing. The
-lists are bounded, their totals are not.
+It is confirmed when there is something to confirm, and nothing pending or missing; of nothing it confirms nothing, but
+what is missing is told all the same. The lists are bounded, their totals are not.
 """
 
 import json
@@ -19,13 +19,14 @@ MOST_LISTED = 1_000
 @dataclass(frozen=True, slots=True)
 class Question:
     """The period [since, until), the instant at which deadlines are judged, and the services asked about; instants in
-    microseconds.
+    microseconds. `sees_governance`: whether what leadership did about them is there to be read, all of it.
     """
 
     since: int | None
     until: int | None
     at: int
     services: frozenset[str] | None
+    sees_governance: bool = True
 
     @property
     def low(self) -> int:
@@ -56,6 +57,8 @@ class Validation:
     exceptions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     pending_total: int = 0
     exceptions_total: int = 0
+    why_unsure: str | None = None
+    """Why nothing can be confirmed, however well what is seen may be."""
 
     def wait(self, ids: Iterable[str], due: int) -> None:
         """It is inside its deadline."""
@@ -71,10 +74,12 @@ class Validation:
 
     def document(self, **more: Any) -> dict[str, Any]:
         """As it is told."""
-        confirmed = None if self.population == 0 else not (self.pending_total or self.exceptions_total)
+        well = not (self.pending_total or self.exceptions_total)
+        unsure = well and (self.population == 0 or self.why_unsure is not None)
+        more |= {} if self.why_unsure is None else {"why": self.why_unsure}
         return {
             "id": self.id,
-            "confirmed": confirmed,
+            "confirmed": None if unsure else well,
             "population": self.population,
             "pending": self.pending,
             "pending_total": self.pending_total,

@@ -1,19 +1,21 @@
 """Windows and similarity once more (S3): what a rule counts, under which key, and which windows are full.
 
 It is written from the design, not from the code that fires, and shares nothing with it but the words of a policy and
-the calendar: so a mistake in one of the two shows as a difference. It is plain rather than fast; only where every
-entry is an instant and the window of one length does it count by bisection.
+the calendar: so a mistake in one of the two shows as a difference. Where all entries of a key are instants, or all are
+dates, they are counted in one pass along them; dates among instants are counted window by window.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from json.encoder import encode_basestring
 from math import fsum
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
-from app.domain.moment import Moment, holds
+from app.domain.moment import DAY, Moment, holds, lower_bound, lower_day
 from app.domain.rule import OWN_SOURCE, Match, Rule, plain_number
+from app.proof.assurance_counting import Line, Patience
 
 UNKNOWN = "unknown"
 
@@ -42,6 +44,13 @@ class Full(NamedTuple):
     anchor: int
     inside: Sequence[int]
 
+    def holds_any(self, places: Sequence[int]) -> bool:
+        """Whether one of these places, which are in order, is inside."""
+        if not isinstance(self.inside, range):
+            return not set(places).isdisjoint(self.inside)
+        first = bisect_left(places, self.inside.start)
+        return first < len(places) and places[first] < self.inside.stop
+
 
 def placed(rule: Rule, sequence: int, moment: Moment, values: Mapping[str, Any]) -> Placed | None:
     """Where the rule counts a near miss of these values; None when it does not."""
@@ -65,43 +74,106 @@ def placed(rule: Rule, sequence: int, moment: Moment, values: Mapping[str, Any])
     return Placed("[" + ",".join([_text(part) or "null" for part in named.values()]) + "]", named, entry)
 
 
-def full_windows(rule: Rule, entries: Sequence[Entry], zone: ZoneInfo, holding: int | None = None) -> list[Full]:
+def full_windows(
+    rule: Rule, entries: Sequence[Entry], zone: ZoneInfo, patience: Patience, holding: int | None = None
+) -> list[Full]:
     """The windows that are patterns, the earliest first: of every entry, or those that hold the one at a place.
 
     The entries are in the order of event time, then of the ledger. W(e) = { x : t_e − W < t_x ≤ t_e }.
     """
-    if rule.weight is None and not _reaches(rule, len(entries)):
-        return []
-    if rule.length is not None and not any(entry.moment.date_only for entry in entries):
-        found = _stretches(rule, [entry.moment.at for entry in entries], rule.length, holding)
-    else:
-        found = _pairs(rule, [entry.moment for entry in entries], zone, holding)
-    return [one for one in found if _qualifies(rule, [entries[place] for place in one.inside])]
+    if not qualifies(rule, entries):
+        return []  # Not even all of them together are one.
+    points = points_of(entries)
+    if points is None:
+        return _among_dates(rule, entries, zone, patience, holding)
+    return _stretches(rule, entries, points, zone, holding)
 
 
-def _stretches(rule: Rule, times: list[int], length: int, holding: int | None) -> list[Full]:
-    found: list[Full] = []
-    for anchor, time in enumerate(times):
-        if holding is not None and not time - length < times[holding] <= time:
+def points_of(entries: Sequence[Entry]) -> list[int] | None:
+    """What windows compare these by: instants, or else dates; None when there are both, or dates out of order."""
+    if not any(entry.moment.date_only for entry in entries):
+        return [entry.moment.at for entry in entries]
+    points = [point_of(entry.moment) for entry in entries]
+    in_order = all(one <= other for one, other in pairwise(points))
+    return points if in_order and all(entry.moment.date_only for entry in entries) else None
+
+
+def point_of(moment: Moment) -> int:
+    """An instant, or of a date the midnight on a clock without zone."""
+    return moment.day * DAY if moment.date_only else moment.at
+
+
+def opening(rule: Rule, anchor: Moment, zone: ZoneInfo) -> int:
+    """The point that the window of an anchor begins after."""
+    if anchor.date_only:
+        return lower_day(anchor.day, rule.window)
+    return (
+        anchor.at - rule.length if rule.length is not None else lower_bound(anchor.at, rule.window, rule.calendar, zone)
+    )
+
+
+def inside_of(full: Sequence[Full]) -> list[int]:
+    """All that the windows hold, as places in order."""
+    places, done = set[int](), 0
+    for inside in sorted((one.inside for one in full), key=lambda inside: inside[0]):
+        if isinstance(inside, range):
+            places.update(range(max(inside.start, done), inside.stop))
+            done = max(done, inside.stop)
+        else:
+            places.update(inside)
+    return sorted(places)
+
+
+def _stretches(
+    rule: Rule, entries: Sequence[Entry], points: list[int], zone: ZoneInfo, holding: int | None
+) -> list[Full]:
+    """Where all are compared alike, a window is one stretch of the entries."""
+    found, line, anchor = list[Full](), Line(rule), 0
+    for place, (point, entry) in enumerate(zip(points, entries, strict=True)):
+        line.add(point, *entry)
+        if point != points[anchor]:
+            anchor = place
+        if place + 1 < len(points) and points[place + 1] == point:
+            continue  # They share one window.
+        reach = line.reach()
+        low = opening(rule, entry.moment, zone)
+        if reach is not None and reach > low and (holding is None or low < points[holding] <= point):
+            found.append(Full(anchor, range(bisect_right(points, low), place + 1)))
+    return found
+
+
+def _among_dates(
+    rule: Rule, entries: Sequence[Entry], zone: ZoneInfo, patience: Patience, holding: int | None
+) -> list[Full]:
+    """Dates among instants: an instant is compared with the other instants as such, and all else by its date."""
+    moments = [entry.moment for entry in entries]
+    by_day = sorted(range(len(moments)), key=lambda place: (moments[place].day, place))
+    days = [moments[place].day for place in by_day]
+    dated = [place for place in by_day if moments[place].date_only]
+    dates = [moments[place].day for place in dated]
+    instants = [place for place, one in enumerate(moments) if not one.date_only]
+    times = [moments[place].at for place in instants]
+    found = list[Full]()
+    for anchor, moment in enumerate(moments):
+        if holding is not None and not holds(moment, moments[holding], rule.window, rule.calendar, zone):
             continue
-        inside = range(bisect_right(times, time - length), bisect_right(times, time))
-        if rule.weight is not None or _reaches(rule, len(inside)):
+        first = lower_day(moment.day, rule.window) // DAY + 1
+        if moment.date_only:
+            inside = by_day[bisect_left(days, first) : bisect_right(days, moment.day)]
+        else:
+            inside = dated[bisect_left(dates, first) : bisect_right(dates, moment.day)]
+            inside += instants[bisect_right(times, opening(rule, moment, zone)) : bisect_right(times, moment.at)]
+        if rule.weight is None and not _reaches(rule, len(inside)):
+            continue
+        patience.spend(len(inside))
+        inside.sort()
+        if qualifies(rule, [entries[place] for place in inside]):
             found.append(Full(anchor, inside))
     return found
 
 
-def _pairs(rule: Rule, moments: list[Moment], zone: ZoneInfo, holding: int | None) -> list[Full]:
-    def held(anchor: Moment, one: Moment) -> bool:
-        return holds(anchor, one, rule.window, rule.calendar, zone)
-
-    return [
-        Full(place, [other for other, one in enumerate(moments) if held(anchor, one)])
-        for place, anchor in enumerate(moments)
-        if holding is None or held(anchor, moments[holding])
-    ]
-
-
-def _qualifies(rule: Rule, members: Sequence[Entry]) -> bool:
+def qualifies(rule: Rule, members: Sequence[Entry]) -> bool:
+    """Whether a window of these is a pattern, counted one by one."""
     if rule.distinct is not None:
         count: float = len({entry.distinct for entry in members if entry.distinct is not None})
     elif rule.weight is not None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from app.proof.note import Checkpoint, NoteRefused, key_id_of, read_note
 from app.proof.pack_layout import MANIFEST, PROOFS
-from app.proof.pack_manifest import Manifest, bytes_of
+from app.proof.pack_manifest import Manifest, bytes_of, check_retired
 from app.proof.pack_members import read_head
 from app.proof.pack_proofs import Consistency
 from app.proof.tree import verify_consistency
@@ -23,10 +23,17 @@ class Earlier(NamedTuple):
 
 
 def read_earlier(
-    manifest: Manifest, trusted: Sequence[bytes], checkpoints: Sequence[str], previous: Path | None
+    manifest: Manifest,
+    trusted: Sequence[bytes],
+    retired: Mapping[bytes, int],
+    checkpoints: Sequence[str],
+    previous: Path | None,
 ) -> list[Earlier]:
     """What the caller brings, each with its signature verified. NotIntact, unusable: it is no evidence itself."""
-    return [*_of_pack(manifest, trusted, previous), *(_of_note(manifest, trusted, text) for text in checkpoints)]
+    return [
+        *_of_pack(manifest, trusted, retired, previous),
+        *(_of_note(manifest, trusted, text) for text in checkpoints),
+    ]
 
 
 def check_claim(manifest: Manifest, consistency: Consistency | None) -> None:
@@ -68,12 +75,15 @@ def hold_against(manifest: Manifest, roots: Mapping[int, bytes], earlier: Earlie
     return {**fact, "held": None, "why": f"It cannot be decided: {why}."}
 
 
-def _of_pack(manifest: Manifest, trusted: Sequence[bytes], path: Path | None) -> list[Earlier]:
+def _of_pack(
+    manifest: Manifest, trusted: Sequence[bytes], retired: Mapping[bytes, int], path: Path | None
+) -> list[Earlier]:
     if path is None:
         return []
     try:
         with path.open("rb") as file:
             _, before = read_head(file, trusted)
+        check_retired(before, retired)
     except OSError as error:
         raise unusable("previous", f"The previous pack cannot be read: {error.strerror}.") from None
     except NotIntact as refusal:

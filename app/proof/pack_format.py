@@ -110,6 +110,11 @@ class PackWriter:
     def __exit__(self, *_: object) -> None:
         self._spool.close()
 
+    @property
+    def names(self) -> list[str]:
+        """The members that are written."""
+        return list(self._members)
+
     @contextmanager
     def member(self, name: str) -> Generator[MemberWriter]:
         """A member to write into, one at a time. ValueError: its name is unsafe or taken."""

@@ -19,7 +19,7 @@ from app.events.merkle import leaf_hash
 from app.proof.events import Event, from_cloud_event
 from app.proof.note import Checkpoint, NoteRefused, read_note, unsigned
 from app.proof.pack_layout import LEDGER, PROOFS
-from app.proof.pack_manifest import Manifest
+from app.proof.pack_manifest import Manifest, micros_of
 from app.proof.pack_proofs import Run
 from app.proof.tree import Range, cover
 from app.proof.verdict import NotIntact, wrong
@@ -51,6 +51,8 @@ class Walk:
         self._tree = Range()
         self._watched = frozenset(watched)
         self._recorded_at = 0
+        self._since = micros_of(manifest.period.since) or 0
+        self._until = micros_of(manifest.period.until) or 0
         self._proven = 0
         self._leaf = b""
         self._has_floats = False
@@ -66,6 +68,10 @@ class Walk:
         self.line = 0
         self.sequence: int = 0
         self.omitted = 0
+        self.omitted_in_period = 0
+        """Those that may have been recorded in the period: what comes before them was so before its end, and what
+        follows not before its beginning.
+        """
         self.run_count = 0
 
     @property
@@ -78,7 +84,7 @@ class Walk:
             for text in self._lines:
                 self.line += 1
                 yield self._take(text)
-            self._pass_over(self._manifest.as_of_sequence + 1)
+            self._pass_over(self._manifest.as_of_sequence + 1, self._since)
             if self._run is not None:
                 raise wrong("omitted", "proofs.json leaves out events beyond the checkpoint's size.", PROOFS)
             self._hold_against_root()
@@ -94,7 +100,7 @@ class Walk:
         if event.sequence > self._manifest.as_of_sequence:
             detail = f"Event {event.sequence} is beyond the checkpoint's {self._manifest.as_of_sequence}."
             raise self._bad("order", detail, event.sequence)
-        self._pass_over(event.sequence)
+        self._pass_over(event.sequence, event.recorded_at)
         if event.recorded_at < self._recorded_at:
             detail = f"Event {event.sequence} was recorded before the event that it follows."
             raise self._bad("time", detail, event.sequence)
@@ -142,8 +148,8 @@ class Walk:
             return _encode(document) == text
         return canonical(document).encode() == text
 
-    def _pass_over(self, sequence: int) -> None:
-        """Take the run of hashes that stands for what is left out before this event."""
+    def _pass_over(self, sequence: int, recorded_at: int) -> None:
+        """Take the run of hashes that stands for what is left out before this event, and when that was recorded."""
         missing = self.sequence + 1
         if sequence == missing:
             return
@@ -158,7 +164,10 @@ class Walk:
             self._add(level, node)
         self._run = next(self._runs, None)
         self.sequence = run.last
-        self.omitted += run.last - run.first + 1
+        length = run.last - run.first + 1
+        self.omitted += length
+        if self._recorded_at < self._until and recorded_at >= self._since:
+            self.omitted_in_period += length
         self.run_count += 1
 
     def _expected(self) -> int:

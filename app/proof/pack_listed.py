@@ -1,4 +1,7 @@
-"""Members that list records by id: they list the same ones as the events, none twice, none besides."""
+"""Members that list records by id: they list the same ones as the events, none twice, none besides.
+
+No more of a list is kept than there are records, however long it is.
+"""
 
 import csv
 from collections.abc import Generator, Mapping
@@ -47,6 +50,8 @@ def _check(opened: Opened, name: str, kind: str, subjects: bytearray) -> bytes:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             raise wrong("listed", f"Line {number} of {name} is no record with an id.", name, line=number) from None
         listed += _digest(record.id)
+        if len(listed) > len(subjects):
+            break  # One at least is strange or doubled; how many more there are is nobody's business, and memory.
     mine = np.frombuffer(bytes(listed), dtype=f"S{_SIZE}")
     theirs = np.frombuffer(bytes(subjects), dtype=f"S{_SIZE}")
     strange = ~np.isin(mine, theirs)
@@ -55,8 +60,11 @@ def _check(opened: Opened, name: str, kind: str, subjects: bytearray) -> bytes:
         raise wrong(
             "listed", f"Line {line} of {name} is of a {_said(kind)} that the events do not tell of.", name, line=line
         )
+    if len(mine) > len(theirs):
+        detail = f"{name} lists more records than the {len(theirs)} that the events tell of: some are doubled."
+        raise wrong("listed", detail, name, line=len(mine))
     if len(np.unique(mine)) != len(mine) or len(mine) != len(theirs):
-        detail = f"{name} lists {len(mine)} records, the events tell of {len(theirs)}: some are left out or doubled."
+        detail = f"{name} lists {len(mine)} of the {len(theirs)} records that the events tell of, or some twice."
         raise wrong("listed", detail, name)
     return bytes(listed)
 

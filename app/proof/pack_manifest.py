@@ -2,8 +2,9 @@
 
 import re
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
+from urllib.parse import quote
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -17,7 +18,13 @@ from app.events.merkle import HASH_SIZE
 from app.proof.note import Checkpoint, NoteRefused, key_id_of, read_note
 from app.proof.pack_layout import ALGORITHM, FORMAT, FORMAT_VERSION, LIMITS, MANIFEST, REQUIRED, SIGNATURE
 from app.proof.pack_layout import problem_of_name as why_not_called
+from app.proof.retired import is_retired
 from app.proof.verdict import NotIntact, unusable, wrong
+
+_AT = re.compile(r" - at `\$(.*?)`")
+_MISSING = re.compile(r"missing required field `(\w+)`")
+_UNKNOWN = re.compile(r"unknown field `(.{0,60}?)`")
+_BYTE = re.compile(r"byte (\d+)")
 
 Size = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
@@ -113,7 +120,7 @@ def read_manifest(data: bytes) -> Manifest:
         manifest = msgspec.json.decode(data, type=Manifest)
         is_canonical = canonical(msgspec.json.decode(data)).encode() == data
     except (msgspec.MsgspecError, ValueError, TypeError, RecursionError) as error:
-        raise _bad(f"The manifest cannot be read: {_plainly(error)}") from None
+        raise _bad(_sentence(_plainly(error))) from None
     if not is_canonical:
         raise _bad("The manifest is not RFC 8785 canonical JSON, so another reader could read it in another way.")
     _check_key(manifest.key)
@@ -132,7 +139,7 @@ def check_signature(data: bytes, manifest: Manifest, told: bytes, trusted: Seque
         signature = msgspec.json.decode(told, type=_Told)
         is_canonical = canonical(msgspec.json.decode(told)).encode() == told
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise wrong("signature", f"manifest.sig cannot be read: {_plainly(error)}", SIGNATURE) from None
+        raise wrong("signature", _sentence(_plainly(error, SIGNATURE)), SIGNATURE) from None
     if not is_canonical or signature.algorithm != ALGORITHM or signature.key_id != manifest.key.key_id:
         raise wrong(
             "signature", "manifest.sig is not the canonical JSON of a signature by the manifest's key.", SIGNATURE
@@ -149,10 +156,17 @@ def check_signature(data: bytes, manifest: Manifest, told: bytes, trusted: Seque
         raise wrong("untrusted-key", detail, SIGNATURE)
 
 
+def check_retired(manifest: Manifest, retired: Mapping[bytes, int]) -> None:
+    """The key that signed had not been retired when the pack was made."""
+    if is_retired(manifest.public_key, retired, micros_of(manifest.made_at) or 0):
+        detail = f"The pack was made at {manifest.made_at}, and key {manifest.key.key_id} was retired before that."
+        raise wrong("retired-key", detail, MANIFEST)
+
+
 def check_checkpoint(manifest: Manifest) -> None:
     """The checkpoint is this organisation's, at this size, and its note is signed by the same key."""
     said = manifest.checkpoint
-    if not said.origin.endswith(f"/organisations/{manifest.organisation}"):
+    if not said.origin.endswith(f"/organisations/{quote(manifest.organisation, safe='')}"):
         raise _bad(f"The checkpoint is of {said.origin}, not of organisation {manifest.organisation}.", "checkpoint")
     if said.size != manifest.as_of_sequence or said.key_id != manifest.key.key_id:
         raise _bad("The checkpoint has another size or key than the manifest.", "checkpoint")
@@ -188,7 +202,7 @@ def _check_format(data: bytes) -> None:
     try:
         named = msgspec.json.decode(data, type=_Named)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _bad(f"The manifest cannot be read: {_plainly(error)}") from None
+        raise _bad(_sentence(_plainly(error))) from None
     if named.format != FORMAT:
         raise unusable("format", f"The manifest is of no {FORMAT}, but of {named.format[:100]!r}.", MANIFEST)
     if named.format_version != FORMAT_VERSION:
@@ -222,7 +236,23 @@ def _bad(detail: str, code: str = "manifest") -> NotIntact:
     return wrong(code, detail, MANIFEST)
 
 
-def _plainly(error: Exception) -> str:
+def _plainly(error: Exception, file: str = "the manifest") -> str:
+    """What msgspec says, in words for people: which field it is, and whether it is there at all."""
     if isinstance(error, RecursionError):
-        return "it nests too deeply."
-    return re.sub(r"\s+", " ", str(error))[:300].rstrip(".") + "."
+        return f"{file} nests too deeply."
+    text = str(error)
+    field_at = _AT.search(text)
+    place = field_at[1].strip(".") if field_at else ""
+    named = f"`{place}` of {file}" if place else file
+    if missing := _MISSING.search(text):
+        return f"{named} lacks `{missing[1]}`."
+    if unknown := _UNKNOWN.search(text):
+        return f"{named} has a field `{unknown[1]}` that it does not have in this format."
+    if isinstance(error, msgspec.ValidationError):
+        return f"{named} is not in the form that it has in this format."
+    byte = _BYTE.search(text)
+    return f"{file} is no JSON{f' from byte {byte[1]} on' if byte else ''}."
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] if text.startswith("the ") else text

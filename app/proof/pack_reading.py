@@ -3,12 +3,13 @@
 1. The zip adds up, is within the limits and holds nothing dangerous. 2. The manifest is canonical, signed, and by a
 trusted key. 3. Its checkpoint's note is signed too. 4. Every member is there, no other, and each is as signed.
 5. The zip is the one that was written. 6. The events are canonical and hash to their leaves, no stream lacks one, and
-with the hashes of what is left out they make the checkpoint's root. 7. The assurance report is what the events say.
+with the hashes of what is left out they make the checkpoint's root; none was recorded after the pack was made, for that
+is the instant at which deadlines are judged. 7. The assurance report is what the events say.
 8. Other members list the same records as the events. 9. The ledger begins with what the previous pack, and the
 checkpoints given, saw of it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,13 +18,14 @@ import msgspec
 from app.events.canonical import canonical
 from app.events.codec import UnknownEvent
 from app.proof.assurance import assure
+from app.proof.events import Event
 from app.proof.note import key_id_of
 from app.proof.pack_earlier import Earlier, check_claim, hold_against, read_earlier
-from app.proof.pack_layout import ASSURANCE, LEDGER, LIMITS, PROOFS
+from app.proof.pack_layout import ASSURANCE, LEDGER, LIMITS, MANIFEST, PROOFS
 from app.proof.pack_ledger import Walk
 from app.proof.pack_lines import lines_of
 from app.proof.pack_listed import check_listed
-from app.proof.pack_manifest import Manifest, micros_of
+from app.proof.pack_manifest import Manifest, check_retired, micros_of
 from app.proof.pack_members import Opened, check_members, read_head
 from app.proof.pack_proofs import Consistency, Proofs
 from app.proof.verdict import NotIntact, Verdict, unusable, wrong
@@ -36,13 +38,15 @@ def verify(
     path: Path,
     *,
     trusted: Sequence[bytes] = (),
+    retired: Mapping[bytes, int] | None = None,
     checkpoints: Sequence[str] = (),
     previous: Path | None = None,
     told: Told | None = None,
 ) -> Verdict:
     """The verdict about a pack.
 
-    `trusted`: public keys of 32 bytes, of which one must have signed; `checkpoints`: signed notes that a witness has
+    `trusted`: public keys of 32 bytes, of which one must have signed; `retired`: since when, in microseconds, some of
+    them sign no more; `checkpoints`: signed notes that a witness has
     kept; `previous`: an earlier pack of the same ledger. Nothing is written, and memory stays bounded.
     """
     facts: dict[str, Any] = {}
@@ -50,7 +54,7 @@ def verify(
         if not path.is_file():
             raise unusable("unreadable", f"{path} is no file.")
         with path.open("rb") as file:
-            _verify(file, trusted, checkpoints, previous, told or _nobody, facts)
+            _verify(file, trusted, retired or {}, checkpoints, previous, told or _nobody, facts)
     except NotIntact as end:
         return Verdict(False, end.problem, facts)
     except OSError as error:
@@ -61,22 +65,29 @@ def verify(
 def _verify(
     file: IO[bytes],
     trusted: Sequence[bytes],
+    retired: Mapping[bytes, int],
     checkpoints: Sequence[str],
     previous: Path | None,
     told: Told,
     facts: dict[str, Any],
 ) -> None:
     opened, manifest = read_head(file, trusted)
+    check_retired(manifest, retired)
     facts |= _claims(manifest)
     facts["signed_by"] = {
         "key_id": key_id_of(manifest.public_key),
         "public_key": manifest.key.public_key,
         "trusted": bool(trusted),
     }
-    earlier = read_earlier(manifest, trusted, checkpoints, previous)
+    earlier = read_earlier(manifest, trusted, retired, checkpoints, previous)
     facts["packing"] = _check_members(opened, manifest, told)
     walk, consistency, report = _walk(opened, manifest, earlier, told)
-    facts["events"] = {"included": walk.included, "left_out": walk.omitted, "runs_left_out": walk.run_count}
+    facts["events"] = {
+        "included": walk.included,
+        "left_out": walk.omitted,
+        "left_out_in_period": walk.omitted_in_period,
+        "runs_left_out": walk.run_count,
+    }
     _check_assurance(opened, report)
     facts["validations"] = [_short(one) for one in report["validations"]]
     facts["as_known_then"] = [_shorter(one) for one in report["as_known_then"]["validations"]]
@@ -123,13 +134,23 @@ def _walk(
     proofs = Proofs(opened.zipped.pieces(opened.entries[PROOFS]), manifest.as_of_sequence, manifest.root)
     lines = lines_of(opened.zipped.pieces(opened.entries[LEDGER]), LEDGER)
     walk = Walk(manifest, lines, proofs.runs(), [one.size for one in earlier])
+    made_at = micros_of(manifest.made_at) or 0
+    later: list[int] = []
+
+    def events() -> Generator[Event]:
+        for event in walk.events():
+            if event.recorded_at > made_at and not later:
+                later.append(event.sequence)
+            yield event
+
     try:
         report = assure(
-            walk.events(),
+            events(),
             since=micros_of(manifest.period.since),
             until=micros_of(manifest.period.until),
-            at=micros_of(manifest.made_at) or 0,
+            at=made_at,
             services=None if manifest.services is None else frozenset(manifest.services),
+            sees_governance=manifest.services is None,
             heard=lambda sequence: told("events", sequence, manifest.as_of_sequence),
         )
     except UnknownEvent as newer:
@@ -137,6 +158,11 @@ def _walk(
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         detail = f"What event {walk.sequence} says cannot be understood ({type(error).__name__})."
         raise wrong("event", detail, LEDGER, line=walk.line, sequence=walk.sequence) from None
+    if later:
+        detail = (
+            f"The pack says it was made at {manifest.made_at}, and event {later[0]} in it was recorded after that: "
+        )
+        raise wrong("made-at", f"{detail}its deadlines are judged too early.", MANIFEST, sequence=later[0])
     return walk, proofs.consistency, report
 
 

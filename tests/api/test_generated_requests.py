@@ -117,7 +117,7 @@ def test_a_generated_request_is_answered_as_described(name: str, mode: Generatio
     named = {one.name: service.ids[one.name] for one in operation.path_parameters}
 
     @settings(
-        max_examples=max(1, rounds(200) // 2),
+        max_examples=rounds(100, few=2),
         phases=[Phase.generate],  # What fails is told as it was sent: making it smaller would take minutes.
         derandomize=True,
         database=None,

@@ -1,7 +1,7 @@
 """What a client reads when something is refused."""
 
 import json
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
 from fastapi import APIRouter, FastAPI, Query
@@ -54,6 +54,16 @@ def client() -> TestClient:
     @router.put("/{name}")
     def paint(name: str) -> None:
         raise Invalid(Fault("/colour", "missing", "Give a colour."))
+
+    @router.get("/{name}/parts")
+    def parts(
+        name: str,
+        size: int,
+        limit: Annotated[int, Query(ge=1, le=200)] = 10,
+        word: Annotated[str | None, Query(min_length=1, max_length=8)] = None,
+        whole: bool = False,
+        kind: Literal["door", "window"] = "door",
+    ) -> None: ...
 
     app.include_router(router)
     problems.install(app)
@@ -140,8 +150,35 @@ def test_a_parameter_out_of_range_is_named_and_not_repeated(client: TestClient) 
     response = client.get("/doors/front", params={"limit": "1000000007"})
 
     assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"] == "/limit"
+    assert response.json()["errors"][0]["pointer"] == "/query/limit"
     assert "1000000007" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("asked", "fault"),
+    [
+        ({}, ("/query/size", "missing", "Give this parameter: it is needed here.")),
+        ({"size": "all"}, ("/query/size", "int-parsing", "Give a whole number.")),
+        ({"size": "1.5"}, ("/query/size", "int-parsing", "Give a whole number.")),
+        ({"size": 1, "limit": "0"}, ("/query/limit", "greater-than-equal", "Give 1 or more.")),
+        ({"size": 1, "limit": "201"}, ("/query/limit", "less-than-equal", "Give 200 or less.")),
+        ({"size": 1, "word": "x" * 9}, ("/query/word", "string-too-long", "Give at most 8 characters.")),
+        ({"size": 1, "word": ""}, ("/query/word", "string-too-short", "Give at least 1 characters.")),
+        ({"size": 1, "whole": "perhaps"}, ("/query/whole", "bool-parsing", "Give true or false.")),
+        ({"size": 1, "kind": "blue"}, ("/query/kind", "literal-error", "Use 'door' or 'window'.")),
+    ],
+)
+def test_a_parameter_of_another_type_is_told_what_to_give(
+    client: TestClient, asked: dict[str, Any], fault: tuple[str, str, str]
+) -> None:
+    response = client.get("/doors/front/parts", params=asked)
+
+    assert response.status_code == 422
+    assert [tuple(one.values()) for one in response.json()["errors"]] == [fault]
+
+
+def test_a_failure_says_that_the_connection_ends_with_it(client: TestClient) -> None:
+    assert client.get("/doors/broken").headers["connection"] == "close"
 
 
 def test_a_failure_of_the_service_leaks_nothing(client: TestClient) -> None:

@@ -199,6 +199,7 @@ def test_streams_are_read_in_order_and_as_known_at_a_sequence(office: Office) ->
         known = position(connection, "default")
         both = read_streams(connection, "default", [f"near_miss/{one}", f"near_miss/{other}", "near_miss/none"])
         before = read_stream(connection, "default", f"near_miss/{one}", up_to=known - 1)
+        second = read_stream(connection, "default", f"near_miss/{one}", after=1, limit=1)
 
     assert [event.type for event in both[f"near_miss/{one}"]] == [
         "near_miss.recorded",
@@ -207,6 +208,7 @@ def test_streams_are_read_in_order_and_as_known_at_a_sequence(office: Office) ->
     ]
     assert [len(told) for told in both.values()] == [3, 1, 0]
     assert [event.type for event in before] == ["near_miss.recorded", "near_miss.corrected"]
+    assert [event.type for event in second] == ["near_miss.corrected"]
 
 
 def test_the_ledger_is_read_page_by_page_without_a_gap(office: Office) -> None:

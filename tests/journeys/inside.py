@@ -51,8 +51,23 @@ def opened(database_url: str, *, at: str | None = None, **settings: Any) -> Iter
     house.open_organisation("default", "default", API_KEY)
     other = house.open_organisation("other", "other")
     assert other is not None
+    with _at_work(house, clock, bearer(other.secret)) as inside:
+        yield inside
+
+
+@contextmanager
+def reopened(database_url: str, former: Inside) -> Iterator[Inside]:
+    """The application on a copy of a former one's database, at the instant at which that one ended."""
+    clock = Clock(former.clock())
+    settings = Settings(database_url=database_url, master_key=MASTER_KEY, checkpoint_every="off")
+    with _at_work(House(settings, clock), clock, former.other.headers) as inside:
+        yield inside
+
+
+@contextmanager
+def _at_work(house: House, clock: Clock, others: dict[str, str]) -> Iterator[Inside]:
     with TestClient(create_app(house)) as client:
-        yield Inside(house, clock, client, Ward(client, bearer(API_KEY)), Ward(client, bearer(other.secret)))
+        yield Inside(house, clock, client, Ward(client, bearer(API_KEY)), Ward(client, others))
 
 
 def bearer(key: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from app.cli.commands import cli
 from app.database.tables import events
+from app.proof.assurance_sentences import VALIDATIONS
 from tests import office
 from tests.journeys import boardroom
 from tests.journeys.inside import Inside, opened
@@ -100,12 +101,21 @@ def test_the_command_tells_people_and_scripts(sqlite_url: str, monkeypatch: pyte
         orphaned = run("--json")  # For the house's clock is months ahead of the office's.
         room.do(room.link(near_miss_id))
         linked = run("--json", "--from", "2026-03-02", "--to", "2026-03-03")
+        room.submit()
+        with room.house.database.write() as connection, unguarded(connection):
+            changed = update(events).where(events.c.sequence == 3, events.c.organisation == "default")
+            connection.execute(changed.values(actor="key/somebody-else"))
+        rewritten = run()
 
-    assert nothing.exit_code == 1, nothing.output
+    assert nothing.exit_code == 3, nothing.output
     assert "The ledger is intact" in nothing.stdout
     assert nothing.stdout.count("nothing to confirm") == 4  # Of the third the cadence has passed by now.
     assert "used_in_governance: governance_review_missing: due 2026-04-02T10:00:00.000000Z" in nothing.stdout
-    assert orphaned.exit_code == 1
+    for name, asked in VALIDATIONS.items():
+        assert asked in nothing.stdout, name
+    assert "nothing to confirm, of 0" not in nothing.stdout
+    assert rewritten.exit_code == 1
+    assert orphaned.exit_code == 3
     report = json.loads(orphaned.stdout)
     assert named(report, LINKED)["exceptions"][0]["ids"] == [near_miss_id]
     assert named(json.loads(linked.stdout), LINKED)["confirmed"] is True

@@ -215,6 +215,19 @@ def test_what_cannot_be_tried_is_refused_with_its_place(sqlite_url: str) -> None
         room.ward.post("/v1/policy/backtests?moon=full", {"policy": policy()}, expect=422)
 
 
+def test_a_policy_of_no_rules_opens_nothing_and_has_nothing_to_vary(ward: Ward) -> None:
+    reported(ward, "2026-01-05", "2026-01-08", "2026-01-12")
+
+    for document in ({"rules": []}, policy(mode="off")):
+        found = tried(ward, document)
+        grid = {"thresholds": [2], "windows": ["P7D"]}
+        refused = ward.post("/v1/policy/backtests", {"policy": document, "grid": grid}, expect=422)
+
+        assert (found["episodes_total"], found["reviews"], found["lost_total"]) == (0, 0, 1)
+        assert [(one["pointer"], one["code"]) for one in refused["errors"]] == [("/grid", "no-rules")]
+        assert "No rule" in refused["errors"][0]["detail"]
+
+
 def test_a_backtest_writes_nothing(database_url: str) -> None:
     clock = Clock(parse_instant(AT))
     house = House(Settings(database_url=database_url, master_key=MASTER_KEY), clock)

@@ -1,13 +1,32 @@
 """Histories: every event of one thing in order, page by page, as it was known then; and nobody else's."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.conftest import DATABASES
 from tests.journeys import boardroom
-from tests.journeys.inside import Inside
+from tests.journeys.inside import Inside, opened
 from tests.journeys.test_signals import rising
 from tests.journeys.ward import ACTION, MONDAY, Ward, text
+from tests.operations.tampering import new_database
+
+
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A house in which something of each kind has happened, and where it is read."""
+
+    inside: Inside
+    addresses: dict[str, str]
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+    """One for all tests of a database: they only read."""
+    with new_database(request, tmp_path_factory) as url, opened(url) as inside:
+        yield Lived(inside, lived(inside))
 
 
 def lived(inside: Inside) -> dict[str, str]:
@@ -43,8 +62,9 @@ def paged(ward: Ward, address: str, limit: int) -> list[dict[str, Any]]:
     return found
 
 
-def test_a_history_has_every_event_of_a_thing_in_order(inside: Inside) -> None:
-    for kind, address in lived(inside).items():
+def test_a_history_has_every_event_of_a_thing_in_order(house: Lived) -> None:
+    inside = house.inside
+    for kind, address in house.addresses.items():
         events = inside.ward.get(f"{address}/history")["items"]
 
         assert [one["version"] for one in events] == list(range(1, inside.ward.get(address)["version"] + 1))
@@ -52,25 +72,40 @@ def test_a_history_has_every_event_of_a_thing_in_order(inside: Inside) -> None:
         assert {one["type"].split(".")[1] for one in events} == {kind}
         assert paged(inside.ward, address, 1) == events
         assert inside.ward.get(f"{address}/history", as_of=events[0]["sequence"])["items"] == events[:1]
-        inside.ward.get(f"{address}/history", 404, as_of=events[0]["sequence"] - 1)
+        for path in ("", "/history"):
+            before = inside.ward.get(f"{address}{path}", 404, as_of=events[0]["sequence"] - 1)
+            never = inside.ward.get(f"{address.rpartition('/')[0]}/none{path}", 404, as_of=events[0]["sequence"] - 1)
+            assert "did not exist yet" in before["detail"], address
+            assert "did not exist yet" not in never["detail"], address
         inside.ward.get(f"{address}/history", 422, cursor="bm9uZQ==")
         inside.ward.get(f"{address}/history", 422, limit=201)
         inside.other.get(f"{address}/history", 404)
         inside.holding("near-misses:read", "reviews:act").get(f"{address}/history", 403)
 
 
-def test_a_history_opens_words_to_an_auditor(inside: Inside) -> None:
-    address = lived(inside)["action"]
+def test_a_history_opens_words_to_an_auditor(house: Lived) -> None:
+    address = house.addresses["action"]
 
-    (agreed, progressed) = inside.holding("audit:read").get(f"{address}/history")["items"]
+    (agreed, progressed) = house.inside.holding("audit:read").get(f"{address}/history")["items"]
 
     assert agreed["data"]["owner"] == "manager-2"
     assert progressed["data"]["note"] == "The sheet is drawn up."
 
 
+def test_a_key_is_told_field_by_field_as_everywhere_else(inside: Inside) -> None:
+    found = lived(inside)
+    key = {"service_id": "willow-house", "incident_type": "medication", "deviation": "omitted"}
+
+    recorded, *_ = inside.ward.get(f"{found['near_miss']}/history")["items"]
+    raised, *_ = inside.ward.get(f"{found['escalation']}/history")["items"]
+
+    assert recorded["data"]["similarity_check"]["rules"][0]["key"] == key
+    assert raised["data"]["key"] == key
+
+
 @pytest.mark.parametrize("limit", [1, 2])
-def test_a_page_of_a_history_links_to_the_next_one(inside: Inside, limit: int) -> None:
-    address = lived(inside)["escalation"]
+def test_a_page_of_a_history_links_to_the_next_one(house: Lived, limit: int) -> None:
+    inside, address = house.inside, house.addresses["escalation"]
     asked = {"limit": limit, "as_of": text(MONDAY)}
 
     answer = inside.client.get(f"{address}/history", params=asked, headers=inside.ward.headers)

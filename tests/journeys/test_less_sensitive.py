@@ -57,7 +57,7 @@ def test_a_reason_that_was_given_for_the_version_before_is_none_for_this_one(roo
     adopted(ward, RULE, reason=WHY)
     reported(ward, "2026-01-05", "2026-01-08", "2026-01-12")
 
-    for reason in (WHY, "  "):
+    for reason in (WHY, "  ", f" {WHY.upper()}  ", WHY.replace(" ", "  ")):
         adopted(ward, {**RULE, "threshold": 4}, reason=reason, expect=409)
 
     assert ward.get("/v1/policy")["version"] == 3
@@ -107,6 +107,59 @@ def test_what_loses_nothing_needs_none(name: str, sqlite_url: str) -> None:
         reported(room.ward, "2026-01-05", "2026-01-08", "2026-01-12")
 
         assert "less_sensitive" not in adopted(room.ward, *NOT_LESS[name])
+
+
+def test_a_cool_down_that_outlasts_what_would_have_been_reviewed_loses_it(room: Inside) -> None:
+    ward = room.ward
+    reported(ward, "2026-01-05", "2026-01-08", "2026-01-12")
+    again = reported(ward, "2026-02-20", "2026-02-21", "2026-02-22")
+
+    refused = adopted(ward, {**RULE, "cooldown": "P365D"}, expect=409)
+    short = adopted(ward, {**RULE, "cooldown": "P10D"})
+    until_amid_the_second = adopted(ward, {**RULE, "cooldown": "P40D"})
+    with_a_reason = adopted(ward, {**RULE, "cooldown": "P90D"}, reason=WHY)
+    shorter_again = adopted(ward, {**RULE, "cooldown": "P60D"})
+
+    assert [one["near_miss_ids"] for one in refused["lost"]] == [again]
+    assert [one.get("less_sensitive") for one in (short, until_amid_the_second, shorter_again)] == [None] * 3
+    assert with_a_reason["less_sensitive"]["lost"] == 1
+
+
+def test_what_is_too_much_to_look_back_on_needs_a_reason_and_is_adopted_with_one(
+    room: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ward = room.ward
+    reported(ward, "2026-01-05", "2026-03-01", "2026-03-02", "2026-03-03")
+    monkeypatch.setattr("app.operations.less_sensitive.MOST_READ", 3)
+    less = {**RULE, "threshold": 5}
+
+    shorter = adopted(ward, {**RULE, "op": "gt"}, expect=409)
+    wide = {**less, "window": "P2Y"}
+    none_at_all = adopted(ward, wide, {**RULE, "id": "wide", "window": "P2Y", "threshold": 9}, expect=409)
+    with_a_reason = adopted(ward, {**RULE, "op": "gt"}, reason=WHY)
+    of_none = adopted(ward, wide, reason="It is looked at weekly now.")
+
+    assert "P21D" in shorter["detail"]
+    assert (none_at_all["lost"], "none of it" in none_at_all["detail"]) == ([], True)
+    assert {name: with_a_reason["less_sensitive"][name] for name in ("lost", "looked_back")} == {
+        "lost": 1,
+        "looked_back": "P21D",
+    }
+    assert of_none["less_sensitive"] == {"lost": 0, "looked_back": "P0D", "episodes": []}
+    assert "less_sensitive" not in adopted(ward, wide, {**RULE, "id": "more", "threshold": 2})
+
+
+def test_rules_that_see_nothing_do_not_shorten_what_is_looked_back_on(
+    room: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ward = room.ward
+    reported(ward, "2025-10-05", "2025-10-08", "2025-10-12")
+    monkeypatch.setattr("app.operations.less_sensitive.MOST_READ", 3)
+    padding = [{**RULE, "id": f"none-{n}", "match": {"service_id": [f"no-{n}"]}} for n in range(40)]
+
+    refused = adopted(ward, {**RULE, "threshold": 4}, *padding, expect=409)
+
+    assert (len(refused["lost"]), "P180D" in refused["detail"]) == (1, True)
 
 
 def test_what_was_longer_ago_than_180_days_or_was_withdrawn_is_not_lost(room: Inside) -> None:

@@ -1,6 +1,7 @@
 """S18: trace both ways, action ↔ review ↔ near miss ↔ source event; if X leads to Y, Y leads to X."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -8,10 +9,13 @@ import pytest
 
 from app.operations import tracing
 from tests.care import EMAR, dose
+from tests.conftest import DATABASES
 from tests.journeys import boardroom
 from tests.journeys.inside import Inside, opened
 from tests.journeys.test_signals import rising
 from tests.journeys.ward import ACTION, CAUSES, LINK, SAFEGUARDING, SYSTEM_RISK, Ward
+from tests.operations.tampering import new_database
+from tests.rounds import IN_FULL
 
 Trace = Mapping[str, Any]
 DONE = {"effective_from": "2026-03-02", "evidence": "Seen at two handovers."}
@@ -99,8 +103,25 @@ def path_of(kind: str, its_id: str) -> str:
     return f"/v1/{kind.replace('_', '-').replace('near-miss', 'near-misse')}s/{its_id}/trace"
 
 
-def test_s18_an_action_leads_back_to_every_source_event_and_each_of_those_to_the_action(inside: Inside) -> None:
-    ids = chain(inside)
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A house in which a chain is closed, of which an endpoint was told."""
+
+    inside: Inside
+    ids: dict[str, str]
+    endpoint_id: str
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def lived(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lived]:
+    """One for all tests of a database that only read."""
+    with new_database(request, tmp_path_factory) as url, opened(url) as inside:
+        endpoint_id = inside.ward.post("/v1/webhook-endpoints", ENDPOINT, expect=201)["id"]
+        yield Lived(inside, chain(inside), endpoint_id)
+
+
+def test_s18_an_action_leads_back_to_every_source_event_and_each_of_those_to_the_action(lived: Lived) -> None:
+    inside, ids = lived.inside, lived.ids
 
     (back,) = walked(inside.ward, path_of("action", ids["action"]))
     (forth,) = walked(inside.ward, path_of("source_event", ids["source_event"]))
@@ -126,8 +147,8 @@ def test_s18_an_action_leads_back_to_every_source_event_and_each_of_those_to_the
     assert not back["truncated"]
 
 
-def test_s18_the_near_miss_tells_how_it_was_checked_and_what_was_decided(inside: Inside) -> None:
-    ids = chain(inside)
+def test_s18_the_near_miss_tells_how_it_was_checked_and_what_was_decided(lived: Lived) -> None:
+    inside, ids = lived.inside, lived.ids
 
     (trace,) = walked(inside.ward, path_of("near_miss", ids["near_miss"]))
 
@@ -150,7 +171,17 @@ def test_s18_the_near_miss_tells_how_it_was_checked_and_what_was_decided(inside:
 
 
 @pytest.mark.soak
-def test_s18_whatever_a_trace_leads_to_leads_back(database_url: str) -> None:
+def test_s18_whatever_a_trace_leads_to_leads_back(sqlite_url: str) -> None:
+    leads_back_from_everywhere(sqlite_url)
+
+
+@pytest.mark.soak
+@pytest.mark.skipif(not IN_FULL, reason="The same as on SQLite, for longer: `make soak` does it.")
+def test_s18_whatever_a_trace_leads_to_leads_back_on_postgresql_too(postgresql_url: str) -> None:
+    leads_back_from_everywhere(postgresql_url)
+
+
+def leads_back_from_everywhere(database_url: str) -> None:
     with opened(database_url) as inside:
         ward, ids = inside.ward, tangled(inside)
         whole = path_of("governance_review", ids["governance_review"])
@@ -200,8 +231,8 @@ def tangled(inside: Inside) -> dict[str, str]:
     return {**ids, "governance_review": board["id"], "second": second["id"]}
 
 
-def test_s18_a_trace_shows_tokens_and_no_words(inside: Inside) -> None:
-    ids = chain(inside)
+def test_s18_a_trace_shows_tokens_and_no_words(lived: Lived) -> None:
+    inside, ids = lived.inside, lived.ids
 
     text = str([walked(inside.ward, path_of(kind, its_id)) for kind, its_id in ids.items()])
 
@@ -211,23 +242,22 @@ def test_s18_a_trace_shows_tokens_and_no_words(inside: Inside) -> None:
         assert word not in text
 
 
-def test_s18_messages_are_shown_to_those_who_may_see_endpoints(inside: Inside) -> None:
-    made = inside.ward.post("/v1/webhook-endpoints", ENDPOINT, expect=201)["id"]
-    ids = chain(inside)
+def test_s18_messages_are_shown_to_those_who_may_see_endpoints(lived: Lived) -> None:
+    inside, ids = lived.inside, lived.ids
     auditor = inside.holding("audit:read")
 
     (shown,) = walked(inside.ward, path_of("review", ids["review"]))
     (hidden,) = walked(auditor, path_of("review", ids["review"]))
 
     (message,) = (one for one in shown["nodes"] if one["kind"] == "delivery")
-    assert message["details"] == {"type": "escalation.raised", "endpoint_id": made}
+    assert message["details"] == {"type": "escalation.raised", "endpoint_id": lived.endpoint_id}
     assert message["status"] in {"pending", "delivered", "held"}
     assert inside.ward.get(message["links"]["self"])["id"] == message["id"]
     assert [one["ref"] for one in hidden["nodes"]] == [one["ref"] for one in shown["nodes"] if one != message]
 
 
-def test_s18_what_is_left_out_is_told(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = chain(inside)
+def test_s18_what_is_left_out_is_told(lived: Lived, monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, ids = lived.inside, lived.ids
     monkeypatch.setattr(tracing, "MOST_BESIDE", 1)
 
     (trace,) = walked(inside.ward, path_of("near_miss", ids["near_miss"]))
@@ -239,8 +269,8 @@ def test_s18_what_is_left_out_is_told(inside: Inside, monkeypatch: pytest.Monkey
     assert not others[-1]["truncated"]
 
 
-def test_s18_nobody_traces_what_belongs_to_others(inside: Inside) -> None:
-    ids = chain(inside)
+def test_s18_nobody_traces_what_belongs_to_others(lived: Lived) -> None:
+    inside, ids = lived.inside, lived.ids
 
     for kind, its_id in ids.items():
         path, _, query = path_of(kind, its_id).partition("?")

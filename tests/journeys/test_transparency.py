@@ -103,14 +103,14 @@ NEVER: list[tuple[str, dict[str, Any], str]] = [
     (CHECKPOINT, {"size": -1}, "/query/size"),
     (CHECKPOINT, {"size": 1000}, "/query/size"),
     (CHECKPOINT, {"size": 2**63}, "/query/size"),
-    (CHECKPOINT, {"size": "all"}, "/size"),
-    (INCLUSION, {}, "/sequence"),
+    (CHECKPOINT, {"size": "all"}, "/query/size"),
+    (INCLUSION, {}, "/query/sequence"),
     (INCLUSION, {"sequence": 0}, "/query/sequence"),
     (INCLUSION, {"sequence": 3, "size": 2}, "/query/sequence"),
     (INCLUSION, {"sequence": 1000}, "/query/sequence"),
     (INCLUSION, {"sequence": 1, "size": 0}, "/query/size"),
     (INCLUSION, {"sequence": 1, "size": 1000}, "/query/size"),
-    (CONSISTENCY, {}, "/from"),
+    (CONSISTENCY, {}, "/query/from"),
     (CONSISTENCY, {"from": 0}, "/query/from"),
     (CONSISTENCY, {"from": 3, "to": 2}, "/query/from"),
     (CONSISTENCY, {"from": 1000}, "/query/from"),
@@ -211,6 +211,7 @@ def test_an_organisation_whose_ledger_was_rewritten_gets_no_answer_and_the_other
         ready = client.get("/readyz")
         withheld = Ward(client, bearer(API_KEY))
         problem = withheld.get("/v1/near-misses", expect=503)
+        again = client.get("/v1/near-misses", headers=withheld.headers)
         withheld.post("/v1/near-misses", {}, expect=503)
         withheld.post("/v1/events", {}, expect=503)
         served = Ward(client, other)
@@ -219,6 +220,7 @@ def test_an_organisation_whose_ledger_was_rewritten_gets_no_answer_and_the_other
 
     assert problem["type"] == "urn:forewarn:problem:unavailable"
     assert "not those that a witnessed checkpoint was signed for" in problem["detail"]
+    assert again.headers["retry-after"] == "3600"
     assert ready.status_code == 503
     assert ready.json()["expected_checkpoints"].startswith("Not met: 1 of the organisations")
     assert "default" not in json.dumps(ready.json())

@@ -15,12 +15,11 @@ from app.events.sealing import MasterKey
 from app.operations.checking import Asked, CouldNotLook, check
 from app.operations.finding import Finding
 from app.settings import Settings
-from tests.office import opened
-from tests.operations.tampering import a_story
+from tests.operations.conftest import Lived
 from tests.rounds import rounds
 from tests.service import MASTER_KEY
 
-FLIPS = rounds(400) * 8
+FLIPS = rounds(3200, few=10)
 
 UNGUARDED: Mapping[str, frozenset[str]] = {
     "api_keys": frozenset({"prefix", "actor", "created_at", "last_used_at", "revoked_at", "hash"}),
@@ -42,12 +41,10 @@ class Stored:
 
 
 @pytest.fixture(scope="module")
-def stored(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Stored:
-    file = tmp_path_factory.mktemp("flips") / "forewarn.db"
-    file.write_bytes(migrated_sqlite.read_bytes())
-    with opened(f"sqlite:///{file}") as office:
-        note = a_story(office).note
-    return Stored(file.read_bytes(), content_of(file), note)
+def stored(lived_sqlite: Lived) -> Stored:
+    with lived_sqlite.copy() as url:
+        file = Path(url.removeprefix("sqlite:///"))
+        return Stored(file.read_bytes(), content_of(file), lived_sqlite.told.note)
 
 
 def content_of(file: Path) -> dict[str, list[dict[str, Any]]]:

@@ -13,24 +13,22 @@ from app.operations.finding import Finding
 from app.operations.house import House
 from app.operations.replaying import MODULES, Difference, Replay
 from tests.conftest import DATABASES
-from tests.office import opened
+from tests.operations.conftest import Lived
 from tests.operations.tampering import (
     CAREFUL,
     PLAIN,
     Change,
     Told,
-    a_story,
     agree,
     delete,
-    new_database,
     undone,
     unguarded,
 )
 from tests.rounds import rounds
 
-PLAINLY = rounds(200) * 8
-CAREFULLY = rounds(200) * 4
-BY_ROW = rounds(200) * 7
+PLAINLY = rounds(1600, few=14)
+CAREFULLY = rounds(800, few=10)
+BY_ROW = rounds(1400)
 
 
 @dataclass
@@ -47,12 +45,11 @@ class Scene:
 
 
 @pytest.fixture(scope="module", params=DATABASES)
-def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    """Told once for each database: nobody leaves anything in it."""
-    with new_database(request, tmp_path_factory) as url, opened(url) as office:
-        told = a_story(office)
-        with office.house.database.aside() as connection:
-            yield Scene(office.house, connection, told)
+def staged(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """One for all tests: nobody leaves anything in it."""
+    lived: Lived = request.getfixturevalue(f"lived_{request.param}")
+    with lived.opened() as office, office.house.database.aside() as connection:
+        yield Scene(office.house, connection, lived.told)
 
 
 @pytest.fixture

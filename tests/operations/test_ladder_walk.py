@@ -27,7 +27,7 @@ from tests.conftest import DATABASES
 from tests.office import Clock, Office, opened
 from tests.operations.book import Book, check_rebuilding, check_what_is_shown
 from tests.operations.walking import PEOPLE, Walk, named, subjects
-from tests.rounds import FEW, rounds
+from tests.rounds import IN_FULL, rounds
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 """Real time, as the auditor sees it."""
@@ -148,7 +148,6 @@ def told_by(database_url: str, seed: int, steps: int, settle: Callable[[Walk, ti
 
 # The tests
 
-IN_FULL = rounds(1000) > FEW
 STEPS = 60 if IN_FULL else 24
 """A short walk is the beginning of the long one of its seed."""
 

@@ -127,6 +127,7 @@ class Recipe:
     previous: int | None = None
     services: tuple[str, ...] | None = None
     made_after: int = 0
+    made_at: int | None = None
 
     def but(self, **changes: Any) -> "Recipe":
         return replace(self, **changes)
@@ -136,7 +137,7 @@ class Recipe:
         node = node_over([one.leaf for one in ledger])
         root = root_of(size, node)
         since, until = ledger[0].recorded_at, ledger[-1].recorded_at + 1
-        made_at = until + DAY * self.made_after
+        made_at = until + DAY * self.made_after if self.made_at is None else self.made_at
         held = [one for one in ledger if self.holds(one)]
         report = assure(
             map(from_envelope, held),
@@ -144,6 +145,7 @@ class Recipe:
             until=until,
             at=made_at,
             services=None if self.services is None else frozenset(self.services),
+            sees_governance=self.services is None,
         )
         path = None
         previous: dict[str, Any] = {}

@@ -10,6 +10,7 @@ import zlib
 from base64 import b64decode, b64encode
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -91,7 +92,7 @@ def check_manifest(members: dict[str, bytes], packed: dict[str, bytes], trusted:
     must(point["size"] == manifest["as_of_sequence"], "size")
     text, _, line = point["signed_note"].partition("\n\n")
     must(text == f"{point['origin']}\n{point['size']}\n{point['root']}", "note")
-    must(point["origin"].endswith("/organisations/" + manifest["organisation"]), "origin")
+    must(point["origin"].endswith("/organisations/" + quote(manifest["organisation"], safe="")), "origin")
     signed = b64decode(line.removeprefix(f"— {point['origin']} ").removesuffix("\n"), validate=True)
     must(signed[:4] == sha256(point["origin"].encode() + b"\n\x01" + key).digest()[:4], "key hash")
     public.verify(signed[4:], text.encode() + b"\n")
@@ -148,6 +149,7 @@ def check_events(members: dict[str, bytes], manifest: Any) -> int:
         ids.add(event["id"])
         versions[event["subject"]] = versions.get(event["subject"], 0) + 1
         must(event["streamversion"] == versions[event["subject"]], "stream")
+    must(before <= manifest["made_at"], "made before its last event")
     pass_over(manifest["as_of_sequence"] + 1)
     must(not runs and tree.root() == base64(proofs["root"], 32), "root")
     return len(lines)

@@ -1,5 +1,9 @@
 """Real reports: the assurance of an imported log finds the crossings that a brute-force count over the file finds."""
 
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from app.domain.moment import to_micros
@@ -12,13 +16,28 @@ AGAIN = 3
 """Reviews that are closed before the same file is reported once more, so that their keys cross again."""
 
 
-@pytest.mark.parametrize("name", ["emar_demo", "home_visits"])
-def test_the_assurance_of_an_imported_log_is_the_brute_force_count(name: str, sqlite_url: str) -> None:
-    file = near_misses_of(name)
-    with office.opened(sqlite_url) as room:
-        adopt(room.house)
-        imported(room.house, name, file)
+@pytest.fixture(scope="module")
+def with_imported(migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """A database into which a log was imported, each once; a copy of it."""
+    files: dict[str, Path] = {}
 
+    def copied(name: str) -> str:
+        log = near_misses_of(name)
+        if name not in files:
+            files[name] = Path(shutil.copy(migrated_sqlite, tmp_path_factory.mktemp(name)))
+            with office.opened(f"sqlite:///{files[name]}") as room:
+                adopt(room.house)
+                imported(room.house, name, log)
+        return f"sqlite:///{shutil.copy(files[name], tmp_path_factory.mktemp('copy'))}"
+
+    return copied
+
+
+@pytest.mark.parametrize("name", ["emar_demo", "home_visits"])
+def test_the_assurance_of_an_imported_log_is_the_brute_force_count(
+    name: str, with_imported: Callable[[str], str]
+) -> None:
+    with office.opened(with_imported(name)) as room:
         events = events_of(room)
         found = named(reported(events, to_micros(room.clock())), REPEATED)
 
@@ -34,11 +53,9 @@ def test_the_assurance_of_an_imported_log_is_the_brute_force_count(name: str, sq
         ]
 
 
-def test_keys_that_cross_again_after_a_closure_are_in_the_population(sqlite_url: str) -> None:
+def test_keys_that_cross_again_after_a_closure_are_in_the_population(with_imported: Callable[[str], str]) -> None:
     name = "emar_demo"
-    with office.opened(sqlite_url) as room:
-        adopt(room.house)
-        imported(room.house, name, near_misses_of(name))
+    with office.opened(with_imported(name)) as room:
         closing = room.escalations()[:AGAIN]
         with room.house.reader(room.organisation) as reader:
             stages = reader.settled().taxonomy.stages_of
@@ -59,5 +76,5 @@ def test_keys_that_cross_again_after_a_closure_are_in_the_population(sqlite_url:
 
 @pytest.mark.soak
 @pytest.mark.skipif(rounds.LIMIT <= rounds.FEW, reason="It takes minutes: `make soak` does it.")
-def test_the_assurance_of_a_service_desk_is_the_brute_force_count(sqlite_url: str) -> None:
-    test_the_assurance_of_an_imported_log_is_the_brute_force_count("incident_log", sqlite_url)
+def test_the_assurance_of_a_service_desk_is_the_brute_force_count(with_imported: Callable[[str], str]) -> None:
+    test_the_assurance_of_an_imported_log_is_the_brute_force_count("incident_log", with_imported)

@@ -59,23 +59,39 @@ def test_an_organisation_without_crossings_confirms_nothing(office: Office) -> N
     assert (found["population"], found["confirmed"], found["exceptions"], found["pending"]) == (0, None, [], [])
 
 
-def test_a_review_is_pending_inside_its_deadline_overdue_after_it_and_confirmed_once_closed(office: Office) -> None:
+def test_a_review_is_pending_inside_its_deadline_and_confirmed_once_it_is_closed_in_time(office: Office) -> None:
     escalation = three(office)
     ids = [escalation["id"], escalation["review_id"]]
 
     pending = ask(office, REPEATED)
-    wait(office, days=15)
-    overdue = ask(office, REPEATED)
+    wait(office, days=13, minutes=50)
     office.do(office.review_closure(escalation["review_id"]))
     closed = ask(office, REPEATED)
 
     assert pending["pending"] == [{"ids": ids, "due": "2026-03-16T10:00:00.000000Z"}]
     assert (pending["confirmed"], pending["exceptions"]) == (False, [])
-    assert [(one["ids"], one["reason"]) for one in overdue["exceptions"]] == [(ids, "review_overdue")]
     assert (closed["confirmed"], closed["population"]) == (True, 1)
     (crossing,) = closed["crossings"]
     assert crossing["determination"] == "not_system_risk"
-    assert crossing["latency"] == {"detected": "PT3600S", "acknowledged": "P15DT3600S", "concluded": "P15DT3600S"}
+    assert (crossing["due"], crossing["late"]) == ("2026-03-16T10:00:00.000000Z", False)
+    assert crossing["latency"] == {"detected": "PT1H", "acknowledged": "P13DT1H50M", "concluded": "P13DT1H50M"}
+
+
+def test_a_review_that_was_closed_after_its_deadline_stays_overdue_and_says_when_it_was_closed(office: Office) -> None:
+    escalation = three(office)
+    ids = [escalation["id"], escalation["review_id"]]
+
+    wait(office, days=15)
+    overdue = ask(office, REPEATED)
+    office.do(office.review_closure(escalation["review_id"]))
+    closed = ask(office, REPEATED)
+
+    due = "2026-03-16T10:00:00.000000Z"
+    assert overdue["exceptions"] == [{"ids": ids, "reason": "review_overdue", "detail": {"due": due}}]
+    assert (closed["confirmed"], closed["crossings"][0]["due"], closed["crossings"][0]["late"]) == (False, due, True)
+    (late,) = closed["exceptions"]
+    assert (late["ids"], late["reason"], late["detail"]["due"]) == (ids, "review_overdue", due)
+    assert late["detail"]["closed_at"].startswith("2026-03-17T10:00:00")
 
 
 def test_a_review_that_was_opened_for_no_crossing_of_the_period_is_not_asked_about(office: Office) -> None:
@@ -207,6 +223,8 @@ def test_what_was_known_when_the_period_ended_is_told_apart_from_what_is_known_n
     assert named(report["as_known_then"], LINKED)["population"] == 1
     assert named(report["as_known_then"], LINKED)["pending"][0]["ids"] == [early]
     assert report["as_known_then"]["as_of_sequence"] < report["as_of_sequence"]
+    assert report["as_known_then"]["at"] == "2026-03-03T00:00:00.000000Z"
+    assert report["at"].startswith("2026-03-07T10:00:00")
 
 
 # Validation 2
@@ -358,6 +376,41 @@ def test_a_missed_cadence_is_an_exception_of_its_period_and_leaves_escalations_u
         ("governance_review_missing", "2026-04-02T10:00:00.000000Z")
     ]
     assert late["exceptions"][0]["detail"]["closed_at"].startswith("2026-04-03")
+
+
+def test_where_governance_reviews_are_left_out_nobody_is_held_to_what_may_stand_in_them(office: Office) -> None:
+    first = three(office)
+    office.do(office.review_closure(first["review_id"]))
+    boardroom.closed(office, boardroom.opened(office, services=["willow-house"])["id"], first["id"])
+    second = three(office, deviation="late")
+    office.do(office.review_closure(second["review_id"]))
+    wait(office, days=70)
+    end = to_micros(office.clock())
+
+    whole = named(reported(events_of(office), end), USED)
+    part = named(reported(events_of(office), end, sees_governance=False), USED)
+
+    assert sorted(reasons(whole)) == ["escalation_in_no_governance_review", "governance_review_missing"]
+    assert (part["confirmed"], part["exceptions"], part["pending"]) == (None, [], [])
+    assert (part["reviews_held"], part["escalations"], part["escalations_considered"], part["not_judged"]) == (
+        1, 1, 1, 1,
+    )  # fmt: skip
+    assert "left out" in part["why"]
+    assert "why" not in whole
+    assert "not_judged" not in whole
+
+
+def test_what_is_wrong_with_a_governance_review_that_is_there_is_told_of_a_part_too(office: Office) -> None:
+    review = boardroom.opened(office)
+    office.do(
+        office.command(
+            lambda desk, cause: governing.decide(desk, cause, governing.load(desk, review["id"]), "So be it.", [])
+        )
+    )
+
+    part = named(reported(events_of(office), to_micros(office.clock()), sees_governance=False), USED)
+
+    assert (part["confirmed"], reasons(part)) == (False, ["decision_cites_nothing"])
 
 
 # Parts of a ledger

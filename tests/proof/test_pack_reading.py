@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from functools import cache
@@ -12,6 +13,7 @@ import pytest
 
 from app.events.canonical import canonical
 from app.proof.verdict import Problem
+from tests.proof import stranger
 from tests.proof.packs import (
     OURS,
     THEIRS,
@@ -140,7 +142,7 @@ def test_a_checkpoint_that_is_not_the_manifests_is_found_whoever_signed_the_mani
         ({"format_version": 2}, "version 2"),
         ({"format_version": "1"}, "version '1'"),
         ({"as_of_sequence": -1}, "as_of_sequence"),
-        ({"as_of_sequence": 10**30}, "cannot be read"),
+        ({"as_of_sequence": 10**30}, "`as_of_sequence` of the manifest is not in the form"),
         ({"made_at": "yesterday"}, "made_at"),
         ({"made_at": "1970-01-01T00:00:00.000000Z"}, "year"),
         ({"period": {"from": "x", "to": "y"}}, "from"),
@@ -173,3 +175,55 @@ def test_a_signed_manifest_that_lists_what_it_must_not_is_refused(name: str, tmp
     problem = problem_of({"manifest.json": data, "manifest.sig": canonical(told).encode()}, tmp_path)
 
     assert problem.code in ("name", "manifest")
+
+
+def test_a_pack_that_says_it_was_made_before_its_own_last_event_is_refused(tmp_path: Path) -> None:
+    recorded = [one.recorded_at for one in a_ledger()]
+    for made_at in (recorded[-1], recorded[-1] - 1, recorded[0]):
+        data = Recipe(made_at=made_at).written()
+        later = next((n for n, at in enumerate(recorded, start=1) if at > made_at), None)
+
+        verdict = judged(data, tmp_path, trusted=[OURS.public])
+
+        assert stranger.is_intact(data) is verdict.ok is (later is None)
+        if verdict.problem is not None:
+            problem = verdict.problem
+            assert (problem.code, problem.member, problem.sequence) == ("made-at", "manifest.json", later)
+
+
+def test_a_list_of_more_records_than_there_are_is_left_where_it_is_known(tmp_path: Path) -> None:
+    parts = Recipe().parts()
+    honest = parts.members["reviews.jsonl"]
+    parts.members["reviews.jsonl"] = honest + b"".join(b'{"id":"%d"}\n' % n for n in range(200_000))
+    tracemalloc.start()
+
+    problem = judged(parts.written(), tmp_path).problem
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert problem is not None
+    assert (problem.code, problem.member, problem.line) == ("listed", "reviews.jsonl", honest.count(b"\n") + 1)
+    parts.members["reviews.jsonl"] = honest * 3
+    doubled = judged(parts.written(), tmp_path).problem
+    assert doubled is not None
+    assert "more" in doubled.detail
+    assert peak < 6_000_000, peak
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda one: one["members"][1].update(sha256="x" * 64), "`members[1].sha256` of the manifest is not in the"),
+        (lambda one: one.pop("pack_id"), "The manifest lacks `pack_id`."),
+        (lambda one: one["period"].pop("to"), "`period` of the manifest lacks `to`."),
+    ],
+)
+def test_what_is_wrong_with_a_manifest_is_said_in_words(change: Any, said: str, tmp_path: Path) -> None:
+    manifest = json.loads(unpacked(a_pack())["manifest.json"])
+    change(manifest)
+
+    detail = problem_of({"manifest.json": canonical(manifest).encode()}, tmp_path).detail
+
+    assert said in detail
+    assert "regex" not in detail
+    assert "$" not in detail

@@ -13,7 +13,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from app.cli.verifying import INTACT, NOT_INTACT, UNUSABLE, WITH_EXCEPTIONS, verify_pack
+from app.cli.ending import EXCEPTIONS, NOT_INTACT, UNUSABLE, WELL
+from app.cli.verifying import verify_pack
 from tests.proof.packs import (
     OURS,
     THEIRS,
@@ -47,20 +48,52 @@ def keys_file(tmp_path: Path) -> Path:
 
 
 def test_an_intact_pack_is_told_in_sentences(tmp_path: Path, keys_file: Path) -> None:
-    done = run(Recipe(holds=of_service("ash-court"), previous=7).written(), tmp_path, "--keys-file", str(keys_file))
+    scoped = Recipe(holds=of_service("ash-court"), services=("ash-court", "willow-house"), previous=7)
 
-    assert done.exit_code == INTACT
+    done = run(scoped.written(), tmp_path, "--keys-file", str(keys_file))
+
+    assert done.exit_code == WELL
     assert "INTACT" in done.stdout
     assert "a key that you trust" in done.stdout
     assert f"Events: 19 of {len(a_ledger())}; 6 are left out" in done.stdout
-    assert "Every crossing of a threshold led to a review: not confirmed yet" in done.stdout
+    assert "Every crossing of a threshold led to a review in time: not yet confirmed (" in done.stdout
     assert "Reading events" in done.stderr
+
+
+@pytest.mark.parametrize("retired_at", ["soon", 3, True])
+def test_a_keys_file_that_does_not_say_when_a_key_was_retired_is_refused(retired_at: object, tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    path.write_text(json.dumps({"keys": [{"public_key": encoded(OURS.public), "retired_at": retired_at}]}))
+
+    assert run(Recipe().written(), tmp_path, "--keys-file", str(path)).exit_code == UNUSABLE
+
+
+def test_a_pack_of_all_services_that_leaves_out_something_of_its_period_is_not_taken_for_whole(tmp_path: Path) -> None:
+    hidden = [one for one in a_ledger() if one.kind in ("escalation", "review", "action")]
+    outs = {one.stream for one in hidden}
+    last = Recipe(holds=lambda one: one.sequence < len(a_ledger()))
+
+    for recipe, count in ((Recipe(holds=lambda one: one.stream not in outs), len(hidden)), (last, 1)):
+        done = run(recipe.written(), tmp_path, "--json")
+        said = run(recipe.written(), tmp_path)
+
+        assert (done.exit_code, json.loads(done.stdout)["verdict"]) == (EXCEPTIONS, "exceptions")
+        assert json.loads(done.stdout)["facts"]["events"]["left_out_in_period"] == count
+        assert "NOT WHOLE" in said.stdout
+
+
+def test_what_a_pack_of_some_services_leaves_undecided_is_told_as_such(tmp_path: Path) -> None:
+    done = run(Recipe(services=("willow-house",)).written(), tmp_path)
+
+    assert "Governance weighed every escalation, on records: not decided here (" in done.stdout
+    assert "only the whole ledger can tell" in done.stdout
+    assert "NOT WHOLE" not in done.stdout
 
 
 def test_without_a_trusted_key_the_reader_is_told_to_compare_it(tmp_path: Path) -> None:
     done = run(Recipe().written(), tmp_path)
 
-    assert done.exit_code == INTACT
+    assert done.exit_code == WELL
     assert "compare it with /.well-known/forewarn-keys.json" in done.stdout
 
 
@@ -69,9 +102,10 @@ def test_exceptions_are_named_and_have_an_exit_code_of_their_own(tmp_path: Path)
 
     done = run(Recipe(suppressed).written(), tmp_path)
 
-    assert done.exit_code == WITH_EXCEPTIONS
+    assert done.exit_code == EXCEPTIONS
     assert "NOT confirmed" in done.stdout
     assert "- review_missing: nm_" in done.stdout
+    assert "(the threshold was crossed and there is no review)" in done.stdout
 
 
 def test_a_pack_that_is_not_intact_is_told_with_the_place(tmp_path: Path) -> None:
@@ -141,7 +175,7 @@ def test_a_checkpoint_that_cannot_be_decided_is_not_taken_for_well(tmp_path: Pat
 
     done = run(Recipe(a_ledger()[:16]).written(), tmp_path, "--checkpoint", str(note))
 
-    assert done.exit_code == WITH_EXCEPTIONS
+    assert done.exit_code == EXCEPTIONS
     assert "It cannot be decided" in done.stdout
 
 
@@ -182,7 +216,7 @@ def test_it_needs_no_setting_no_database_no_network_and_writes_nothing(tmp_path:
         check=False,
     )
 
-    assert (done.returncode, done.stdout[:6]) == (INTACT, "INTACT"), done.stderr
+    assert (done.returncode, done.stdout[:6]) == (WELL, "INTACT"), done.stderr
     assert [one.name for one in tmp_path.iterdir()] == ["pack.zip"]
 
 
@@ -190,10 +224,29 @@ def test_a_pack_made_long_after_is_judged_as_of_then_and_not_as_of_today(tmp_pat
     done = run(Recipe(made_after=60).written(), tmp_path, "--json")
 
     facts = json.loads(done.stdout)["facts"]
-    assert done.exit_code == WITH_EXCEPTIONS
+    assert done.exit_code == EXCEPTIONS
     assert facts["validations"][1]["exceptions"][0]["reason"] == "not_linked"
     assert facts["as_known_then"][1]["exceptions_total"] == 0
 
 
 def test_a_flipped_bit_ends_with_another_code(tmp_path: Path) -> None:
     assert run(flipped(Recipe().written(), random.Random(1)), tmp_path).exit_code in (NOT_INTACT, UNUSABLE)
+
+
+def test_one_of_something_is_not_said_as_several(tmp_path: Path) -> None:
+    done = run(Recipe(holds=lambda one: one.sequence != len(a_ledger())).written(), tmp_path)
+
+    assert "; 1 is left out, proven to exist by hashes alone." in done.stdout
+    assert "1 exceptions" not in done.stdout
+
+
+def test_a_key_that_was_retired_signs_nothing_that_was_made_after(tmp_path: Path) -> None:
+    codes: list[int] = []
+    for retired_at in ("2099-01-01T00:00:00.000000Z", "2020-01-01T00:00:00.000000Z"):
+        path = tmp_path / "keys.json"
+        path.write_text(json.dumps({"keys": [{"public_key": encoded(OURS.public), "retired_at": retired_at}]}))
+        done = run(Recipe().written(), tmp_path, "--keys-file", str(path))
+        codes.append(done.exit_code)
+
+    assert codes == [WELL, NOT_INTACT]
+    assert "was retired before that" in done.stdout

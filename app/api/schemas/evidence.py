@@ -18,7 +18,9 @@ class EvidencePackRequest(Body):
 
     since: InstantOrDate = Field(alias="from", description="A date is the start of that day in the policy's zone.")
     until: InstantOrDate = Field(alias="to", description="The period ends before it.")
-    services: Annotated[list[Identifier], Field(min_length=1, max_length=50)] | None = None
+    services: Annotated[list[Identifier], Field(max_length=50)] | None = Field(
+        None, description="Left out, or empty: all of them."
+    )
     audience: Literal["regulator", "commissioner", "internal"] | None = Field(
         None, description="Left out: regulator. For the others narratives and small cells are left out."
     )

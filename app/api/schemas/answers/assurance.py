@@ -15,7 +15,9 @@ _CROSSING: dict[str, Any] = {
     "detected_at": "2026-03-02T10:00:00.000000Z",
     "detected_late": False,
     "recomputed": True,
-    "latency": {"detected": "PT3600S"},
+    "due": "2026-03-16T10:00:00.000000Z",
+    "late": False,
+    "latency": {"detected": "PT1H"},
 }
 _VALIDATIONS: list[dict[str, Any]] = [
     {
@@ -102,6 +104,8 @@ class AssuredCrossing(Answered):
     acknowledged_at: Instant | None = None
     concluded_at: Instant | None = None
     determination: str | None = None
+    due: Instant | None = Field(default=None, description="By when its review was, or is, to be closed.")
+    late: bool | None = Field(default=None, description="Whether its review was closed after that.")
     recomputed: bool = Field(description="Whether the events show the crossing, not only that it was raised.")
     latency: AssuranceLatency
 
@@ -142,6 +146,7 @@ class AssuranceThen(Answered):
     """As of the last event that was recorded before the period ended."""
 
     as_of_sequence: int
+    at: Instant = Field(description="When the period ended, or now while it runs.")
     validations: list[AssuranceValidation]
 
 
@@ -156,7 +161,7 @@ class Assurance(Answered):
             "to": "2026-04-01T00:00:00.000000Z",
             "at": "2026-03-05T12:00:00.000000Z",
             "validations": _VALIDATIONS,
-            "as_known_then": {"as_of_sequence": 12, "validations": _VALIDATIONS},
+            "as_known_then": {"as_of_sequence": 12, "at": "2026-03-05T12:00:00.000000Z", "validations": _VALIDATIONS},
         }
     )
 

@@ -16,7 +16,7 @@ EVIDENCE_PACK_EXAMPLE: dict[str, Any] = {
     "to_at": "2026-03-01T00:00:00.000000Z",
     "services": ["willow-house"],
     "audience": "regulator",
-    "includes": ["narratives", "small_cells"],
+    "include": ["narratives", "small_cells"],
     "as_of_sequence": 811,
     "made_at": "2026-03-02T10:00:00.000000Z",
     "requested_by": "key/6f1d2c3b",
@@ -74,7 +74,7 @@ class EvidencePackListed(Answered):
     to_at: Instant
     services: list[str] = Field(description="Empty: all of them.")
     audience: Literal["regulator", "commissioner", "internal"]
-    includes: list[Literal["narratives", "small_cells"]] = Field(description="What is not left out.")
+    include: list[Literal["narratives", "small_cells"]] = Field(description="What is not left out.")
     as_of_sequence: int = Field(description="It is made of the ledger up to this event.")
     made_at: Instant = Field(description="When it was asked for; deadlines are judged as of then.")
     requested_by: str
