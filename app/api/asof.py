@@ -49,8 +49,8 @@ def when(look: Look, reader: Reader, as_of: str | None) -> datetime:
     if not _is_number(as_of):
         return _instant(as_of)
     row = events.c
-    chosen = select(row.recorded_at).where(row.organisation == reader.organisation, row.sequence == sequence)
-    return from_micros(reader.connection.execute(chosen).scalar() or 0)
+    chosen = select(row.recorded_at).where(row.organisation == reader.organisation, row.sequence == max(1, sequence))
+    return from_micros(reader.connection.execute(chosen).scalar_one())
 
 
 def _began_since(at: Reader, stream: str) -> bool:

@@ -1,6 +1,7 @@
 """The three auditable validations of a period, recomputed from the ledger when they are asked for."""
 
-from typing import Annotated
+from threading import Semaphore
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
@@ -18,9 +19,13 @@ from app.operations.assurance import assurance_of
 from app.operations.known_places import unknown
 from app.operations.service_names import names_of
 from app.operations.show import Reader
+from app.proof.assurance_counting import TooMuchToCount
 from app.proof.assurance_report import Question
 
 router = APIRouter(prefix="/v1", tags=["assurance"])
+
+_AT_WORK = Semaphore(2)
+"""So many read whole ledgers at a time; whoever else asks for it waits, and the near misses of others do not."""
 
 Since = Annotated[str | None, Query(alias="from", max_length=40, description="A date or an instant: this and later.")]
 Until = Annotated[str | None, Query(alias="to", max_length=40, description="A date or an instant: earlier than this.")]
@@ -55,7 +60,15 @@ def read_assurance(
         sequence = sequence_of(look, reader, as_of)
         if as_of is not None and sequence is not None:
             question = Question(question.since, question.until, _then(reader, as_of, sequence), question.services)
-        return shown(assurance_of(reader.connection, reader.organisation, question, sequence))
+        with _AT_WORK:
+            return shown(_counted(reader, question, sequence))
+
+
+def _counted(reader: Reader, question: Question, sequence: int | None) -> dict[str, Any]:
+    try:
+        return assurance_of(reader.connection, reader.organisation, question, sequence)
+    except TooMuchToCount as much:
+        raise Invalid(Fault("/query", "too-many", str(much))) from None
 
 
 def _must_be_known(look: Look, service_id: str) -> None:

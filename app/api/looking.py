@@ -49,7 +49,7 @@ class Look:
         if service_id is None:
             return None
         settled = self.settled(reader)
-        own = settled.service_of(service_id)[0]
+        own = settled.service_of(service_id)[0] or service_id
         return own, *(alias for alias, its_own in settled.aliases.items() if its_own == own)
 
 

@@ -155,12 +155,18 @@ class _Progress:
 
 def _shows_exceptions(facts: Mapping[str, Any]) -> bool:
     undecided = any(one["held"] is None for one in facts["earlier"]) or _hides_some(facts)
+    undecided = undecided or _is_of_other_rules(facts)
     return undecided or any(one["exceptions_total"] for one in facts["validations"])
 
 
 def _hides_some(facts: Mapping[str, Any]) -> bool:
     """Whether a pack of all services leaves out what may have been recorded in its period, which none need do."""
     return "services" not in facts and facts["events"]["left_out_in_period"] > 0
+
+
+def _is_of_other_rules(facts: Mapping[str, Any]) -> bool:
+    """Whether another release made the report, by rules that this one does not know."""
+    return facts["rules"]["report"] != facts["rules"]["verifier"]
 
 
 def _refusal(problem: Mapping[str, Any], code: int) -> list[str]:
@@ -202,6 +208,11 @@ def _intact(facts: Mapping[str, Any]) -> list[str]:
         named = f"pack {one['pack_id']}" if "pack_id" in one else "a checkpoint that you gave"
         lines.append(
             f"Against {named}, {several(one['size'], 'event')}: {'it begins with them.' if one['held'] else one['why']}"
+        )
+    if _is_of_other_rules(facts):
+        lines.append(
+            f"UNDECIDED: assurance.json was made by rules {facts['rules']['report']}, and this release counts by "
+            f"{facts['rules']['verifier']}. What follows is counted anew; verify with the release that made the pack to hold its report against it."
         )
     for one in facts["validations"]:
         lines += _validation(one)

@@ -24,6 +24,9 @@ from app.proof.assurance_scratch import Scratch, opened
 from app.proof.assurance_sources import Sources
 from app.proof.events import Event
 
+RULES = 1
+"""By which rules a report is made: one more with every change of what the same events report, for packs are kept."""
+
 
 def assure(
     events: Iterable[Event],
@@ -55,7 +58,7 @@ def assure(
         now = told.report(question)
         then = then or told.report(earlier)
     period = {name: instant(one) for name, one in (("from", since), ("to", until)) if one is not None}
-    return {"as_of_sequence": now["as_of_sequence"], **period, **now, "as_known_then": then}
+    return {"rules": RULES, "as_of_sequence": now["as_of_sequence"], **period, **now, "as_known_then": then}
 
 
 class _Told:

@@ -17,7 +17,8 @@ import msgspec
 
 from app.events.canonical import canonical
 from app.events.codec import UnknownEvent
-from app.proof.assurance import assure
+from app.proof.assurance import RULES, assure
+from app.proof.assurance_counting import TooMuchToCount
 from app.proof.events import Event
 from app.proof.note import key_id_of
 from app.proof.pack_earlier import Earlier, check_claim, hold_against, read_earlier
@@ -88,7 +89,7 @@ def _verify(
         "left_out_in_period": walk.omitted_in_period,
         "runs_left_out": walk.run_count,
     }
-    _check_assurance(opened, report)
+    facts["rules"] = {"report": _check_assurance(opened, report), "verifier": RULES}
     facts["validations"] = [_short(one) for one in report["validations"]]
     facts["as_known_then"] = [_shorter(one) for one in report["as_known_then"]["validations"]]
     facts["listed"] = check_listed(opened, walk.subjects)
@@ -153,6 +154,8 @@ def _walk(
             sees_governance=manifest.services is None,
             heard=lambda sequence: told("events", sequence, manifest.as_of_sequence),
         )
+    except TooMuchToCount as much:
+        raise unusable("too-much", str(much), LEDGER) from None
     except UnknownEvent as newer:
         raise unusable("newer", f"The pack holds what only a newer release can judge. {newer}", LEDGER) from None
     except (msgspec.MsgspecError, KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
@@ -166,12 +169,16 @@ def _walk(
     return walk, proofs.consistency, report
 
 
-def _check_assurance(opened: Opened, report: dict[str, Any]) -> None:
+def _check_assurance(opened: Opened, report: dict[str, Any]) -> int:
+    """By which rules the report in the pack was made; by this release's it must be what the events say."""
     said = opened.read(ASSURANCE, LIMITS.document)
     if said == canonical(report).encode():
-        return
+        return RULES
     try:
-        place = _first_difference(msgspec.json.decode(said), msgspec.json.decode(canonical(report)))
+        document = msgspec.json.decode(said)
+        if isinstance(document, dict) and type(rules := document.get("rules")) is int and 1 <= rules != RULES:
+            return rules
+        place = _first_difference(document, msgspec.json.decode(canonical(report)))
     except (msgspec.MsgspecError, RecursionError):
         place = "it is no JSON"
     detail = f"assurance.json is not what the events of the pack say ({place})."

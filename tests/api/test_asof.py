@@ -233,7 +233,8 @@ def test_what_the_ledger_has_no_answer_for_is_refused_alike(inside: Inside, rout
 def test_what_the_ledger_has_an_answer_for_is_answered(inside: Inside, route: str) -> None:
     address = re.sub(r"\{[a-z_]+\}", "none", route)
 
-    for as_of in ("0", "1999-12-31T00:00:00Z", "1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00+01:00"):
+    first = ("0",) if route in ("/v1/trends", "/v1/trends.svg") else ("0", "1999-12-31T00:00:00Z")
+    for as_of in (*first, "1", "2026-03-02T10:00:00Z", "2026-03-02T11:00:00+01:00"):
         asked = {**ASKED.get(route, {}), "as_of": as_of}
         got = inside.client.get(address, params=asked, headers=inside.ward.headers)
 

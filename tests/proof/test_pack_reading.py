@@ -63,6 +63,18 @@ def test_an_assurance_that_hides_a_suppressed_review_is_found(tmp_path: Path) ->
     assert (verdict.problem.code, verdict.problem.member) == ("assurance", "assurance.json")
 
 
+def test_a_report_by_the_rules_of_another_release_is_left_undecided(tmp_path: Path) -> None:
+    kept = Recipe().parts()
+    document = json.loads(kept.members["assurance.json"])
+    kept.members["assurance.json"] = canonical({**document, "rules": 7, "validations": []}).encode()
+
+    verdict = judged(kept.written(), tmp_path)
+
+    assert verdict.ok
+    assert verdict.facts["rules"] == {"report": 7, "verifier": 1}
+    assert len(verdict.facts["validations"]) == 3
+
+
 def test_a_history_that_was_sealed_anew_is_found_by_whoever_kept_a_checkpoint(tmp_path: Path) -> None:
     rewritten = Recipe(resealed(one for one in a_ledger() if one.kind != "review"))
 

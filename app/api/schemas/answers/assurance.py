@@ -155,6 +155,7 @@ class Assurance(Answered):
 
     model_config: ClassVar[ConfigDict] = showing(
         {
+            "rules": 1,
             "as_of_sequence": 12,
             "ledger": {"intact": True},
             "from": "2026-03-01T00:00:00.000000Z",
@@ -165,6 +166,7 @@ class Assurance(Answered):
         }
     )
 
+    rules: int = Field(description="By which rules the report is made: packs are kept longer than a release lives.")
     as_of_sequence: int
     ledger: AssuredLedger
     since: Instant | None = Field(default=None, alias="from")
