@@ -212,7 +212,8 @@ def _intact(facts: Mapping[str, Any]) -> list[str]:
     if _is_of_other_rules(facts):
         lines.append(
             f"UNDECIDED: assurance.json was made by rules {facts['rules']['report']}, and this release counts by "
-            f"{facts['rules']['verifier']}. What follows is counted anew; verify with the release that made the pack to hold its report against it."
+            f"{facts['rules']['verifier']}. What follows is counted anew; to hold the "
+            "report against it, verify with the release that made the pack."
         )
     for one in facts["validations"]:
         lines += _validation(one)
