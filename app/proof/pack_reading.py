@@ -11,7 +11,7 @@ checkpoints given, saw of it.
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 
@@ -175,8 +175,9 @@ def _check_assurance(opened: Opened, report: dict[str, Any]) -> int:
     if said == canonical(report).encode():
         return RULES
     try:
-        document = msgspec.json.decode(said)
-        if isinstance(document, dict) and type(rules := document.get("rules")) is int and 1 <= rules != RULES:
+        document: Any = msgspec.json.decode(said)
+        rules = cast("dict[str, Any]", document).get("rules") if isinstance(document, dict) else None
+        if type(rules) is int and 1 <= rules != RULES:
             return rules
         place = _first_difference(document, msgspec.json.decode(canonical(report)))
     except (msgspec.MsgspecError, RecursionError):
