@@ -35,7 +35,12 @@ _BYTES: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/evidence-packs", **told(AUDIT, EvidencePack, status=202, body=EvidencePackRequest, always_new=True))
+@router.post(
+    "/evidence-packs",
+    **told(
+        AUDIT, EvidencePack, status=202, body=EvidencePackRequest, problems=["evidence-packs-pending"], always_new=True
+    ),
+)
 async def ask_for_evidence_pack(request: Request) -> Response:
     """Have a pack made of the ledger as it is now. It is built behind the service: read it until it is ready."""
     visit = await door_of(request).enter(request, AUDIT)

@@ -350,7 +350,7 @@ def audit(ward: Ward, ids: dict[str, str]) -> None:
     for kind, its_id in ids.items():
         for what in ("history", "trace"):
             ward.get(f"/v1/{kind}/{its_id}/{what}", limit=1)
-            ward.get(f"/v1/{kind}/{its_id}/{what}", as_of=0, expect=422)
+            ward.get(f"/v1/{kind}/{its_id}/{what}", as_of=999999, expect=422)
             ward.get(f"/v1/{kind}/none/{what}", expect=404)
     if "near-misses" in ids:
         ward.get("/v1/trace", source="emar", source_event_id="e-1")

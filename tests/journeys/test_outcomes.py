@@ -362,7 +362,8 @@ def test_s17_what_an_earlier_review_consumed_still_counts(inside: Inside) -> Non
     inside.ward.close(inside.ward.escalation(told["escalation_ids"][0]))
     action_id = acted(inside)
     inside.ward.put(
-        "/v1/policy", {"rules": [{"id": "other", "group_by": ["service_id"], "threshold": 9, "window": "P1D"}]}
+        "/v1/policy",
+        {"rules": [{"id": "other", "group_by": ["service_id"], "threshold": 9, "window": "P1D"}], "reason": "Another."},
     )
 
     future(inside, 4)

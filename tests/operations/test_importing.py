@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import cli
+from app.cli.commands import cli
 from app.cli.entrance import INTAKE
 from app.domain.decider import NotFound
 from app.intake.mapping_file import parse_mapping
